@@ -1,0 +1,3 @@
+//! The `kafka` package for Tcl.
+pub mod rdk;
+pub mod tcl;

@@ -1,0 +1,1 @@
+//! Safe librdkafka. Knows nothing of Tcl.

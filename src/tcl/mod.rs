@@ -1,0 +1,1 @@
+//! Safe Tcl. Knows nothing of Kafka.
