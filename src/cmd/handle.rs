@@ -1,0 +1,192 @@
+//! The subcommands that producers, consumers and subscribers have alike.
+
+use std::io::Write;
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+
+use super::core::Core;
+use super::info::{self, QUERY};
+use super::master::{get_or_set_encoding, set_partitioner};
+use super::pump::{Serve, ServeTask, Verdict};
+use super::tps;
+use crate::error::{Error, Result};
+use crate::tcl::command;
+use crate::tcl::{Args, Call, Flow, Obj, Object, Outcome};
+
+/// An object with a client of its own.
+pub trait Handle: Object<Error = Error> + Serve {
+    fn handle_core(&self) -> &Rc<Core> {
+        self.core()
+    }
+}
+
+type C<'a, T> = Call<'a, T>;
+
+fn core<'a, T: Handle>(c: &C<'a, T>) -> &'a Rc<Core> {
+    c.this.core()
+}
+
+/// `-timeout ms`, or the time that queries have.
+fn query_time(args: &Args<'_>) -> Result<i32> {
+    Ok(args.opt("-timeout").map_or(Ok(QUERY), |w| Args::time(w, "-timeout"))?)
+}
+
+/// `name`
+pub fn name<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
+    Ok(Obj::text(&core(c).client.name()).into())
+}
+
+/// `type`
+pub fn kind<T: Handle>(_c: &C<'_, T>) -> Outcome<T> {
+    Ok(Obj::text(T::KIND).into())
+}
+
+/// `config ?-file path? ?key? ?value ...?`: topic configuration, for topics made from now on.
+pub fn config<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
+    Ok(core(c).topic_settings.borrow_mut().command(&c.args, || c.wrong_args())?.into())
+}
+
+/// `partitioner ?name?`
+pub fn partitioner<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
+    set_partitioner(&mut core(c).topic_settings.borrow_mut(), c.args.get(0))
+}
+
+/// `client_config ?key?`: what the client was made with.
+pub fn client_config<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
+    let settings = &core(c).settings;
+    Ok(match c.args.get(0) {
+        Some(key) => Obj::text(&settings.get(&key.str())?).into(),
+        None => settings.list().into(),
+    })
+}
+
+const LEVELS: [&str; 8] =
+    ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"];
+
+/// `log_level level`
+pub fn log_level<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
+    let word = c.args.at(0)?.str();
+    let level = LEVELS
+        .iter()
+        .position(|l| *l == word)
+        .ok_or_else(|| crate::tcl::Error::bad_word("logLevel", &word, LEVELS))?;
+    core(c).client.set_log_level(level as i32);
+    Ok(Flow::Empty)
+}
+
+/// `add_brokers brokerList`: a Tcl list, or host:port pairs with commas.
+pub fn add_brokers<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
+    let brokers = c.args.at(0)?.get_list("broker list")?;
+    let text = brokers.iter().map(Obj::str).collect::<Vec<_>>().join(",");
+    if text.is_empty() {
+        return Err(Error::argument("Broker list must contain at least one element"));
+    }
+    if text.contains('\0') || core(c).client.add_brokers(&text) == 0 {
+        return Err(Error::argument(format!("No valid brokers specified in \"{text}\"")));
+    }
+    core(c).note_brokers(&text);
+    Ok(Flow::Empty)
+}
+
+/// `output_queue_length`
+pub fn output_queue_length<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
+    Ok(Obj::int(core(c).live.undelivered() as i64).into())
+}
+
+/// `info topics ?-timeout ms?`
+pub fn info_topics<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
+    Ok(info::topics(core(c), query_time(&c.args)?)?.into())
+}
+
+/// `info brokers ?-timeout ms?`
+pub fn info_brokers<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
+    Ok(info::brokers(core(c), query_time(&c.args)?)?.into())
+}
+
+/// `info partitions topic ?-timeout ms?`
+pub fn info_partitions<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
+    let topic = tps::parse_topic(c.args.at(0)?)?;
+    let n = info::partitions(core(c), &topic, query_time(&c.args)?)?;
+    Ok(Obj::int(n.into()).into())
+}
+
+/// `meta refresh ?-timeout ms?`
+pub fn meta_refresh<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
+    info::refresh(core(c), query_time(&c.args)?)?;
+    Ok(Flow::Empty)
+}
+
+/// `meta print ?-timeout ms?`: on stdout, for debugging; not through Tcl's channels.
+pub fn meta_print<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
+    let text = info::describe(core(c), query_time(&c.args)?)?;
+    let mut out = std::io::stdout().lock();
+    // A closed stdout is the script's own doing.
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    Ok(Flow::Empty)
+}
+
+/// `delivery_report callback ?prefix?`
+pub fn dr_callback<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
+    Ok(core(c).callbacks.own.set_delivery(c.args.get(0))?.into())
+}
+
+/// `delivery_report every ?count?`
+pub fn dr_every<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
+    let callbacks = &core(c).callbacks;
+    Ok(callbacks.own.set_every(c.args.get(0), callbacks.every())?.into())
+}
+
+/// `delivery_report sample`
+pub fn dr_sample<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
+    core(c).callbacks.own.sample.set(true);
+    Ok(Flow::Empty)
+}
+
+/// `error_callback ?prefix?`
+pub fn error_callback<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
+    Ok(core(c).callbacks.own.set_error(c.args.get(0))?.into())
+}
+
+/// `statistics_callback ?-dict? ?prefix ...?`
+pub fn statistics_callback<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
+    if c.args.rest.len() > 1 {
+        return Err(c.wrong_args());
+    }
+    Ok(core(c).callbacks.own.set_statistics(&c.args)?.into())
+}
+
+/// `encoding ?name?`
+pub fn encoding<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
+    get_or_set_encoding(&core(c).encoding, c.args.get(0))
+}
+
+/// `linger_on_close ?ms?`
+pub fn linger_on_close<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
+    let linger = &core(c).live.linger;
+    Ok(match c.args.get(0) {
+        Some(word) => {
+            linger.store(Args::time(word, "linger_on_close")?, Ordering::Relaxed);
+            Flow::Empty
+        }
+        None => Obj::int(linger.load(Ordering::Relaxed).into()).into(),
+    })
+}
+
+/// `poll ?timeoutMS?`: runs the callbacks of pending events, waiting for the first; gives their
+/// number.
+pub fn poll<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
+    let timeout = c.args.get(0).map_or(Ok(0), |w| Args::time(w, "timeoutMS"))?;
+    Ok(Flow::Run(ServeTask::new(c.this.clone(), timeout, |over, served| {
+        if over || served > 0 {
+            Verdict::Done(Some(Obj::int(served as i64)))
+        } else {
+            Verdict::Wait
+        }
+    })))
+}
+
+/// `delete`
+pub fn delete<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
+    command::delete(c.interp, c.this.id());
+    Ok(Flow::Empty)
+}

@@ -1,0 +1,201 @@
+//! The clients that are alive, as Send data, and their end.
+//!
+//! `exit` runs no delete procs, a thread may end with clients open, and an interpreter may be deleted
+//! with them: then all affected clients are finished in parallel under one deadline. A producer's
+//! messages are delivered within its `linger_on_close`; a subscriber's offsets are committed and its
+//! group left within [`LEAVE`]. What could not be delivered is counted on stderr and in the log.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::ThreadId;
+use std::time::{Duration, Instant};
+
+use super::logger::Logger;
+use super::store::Store;
+use crate::rdk::{self, Client, Event, Queue};
+
+/// What a subscriber gets for committing and leaving its group.
+pub const LEAVE: Duration = Duration::from_millis(5000);
+
+/// What `linger_on_close` is until it is set, in milliseconds.
+pub const LINGER: i32 = 10_000;
+
+/// What can be known of a client from any thread.
+pub struct Live {
+    pub id: u64,
+    pub name: String,
+    pub client: Arc<Client>,
+    pub main: Queue,
+    /// Subscribers only: the queue of group events, and the offsets that wait to be handed over.
+    pub group: Option<(Queue, Arc<Store>)>,
+    pub linger: AtomicI32,
+    pub logger: Arc<Logger>,
+    /// Messages whose reports are out of librdkafka's queue and not yet freed: they count in
+    /// `outq_len`, though they are delivered.
+    pub held: AtomicUsize,
+    /// Set once the end has begun, so that it is begun once.
+    pub finishing: AtomicBool,
+    thread: ThreadId,
+    interp: usize,
+}
+
+type Table = BTreeMap<u64, Arc<Live>>;
+
+static LIVE: Mutex<Table> = Mutex::new(BTreeMap::new());
+
+fn table() -> MutexGuard<'static, Table> {
+    LIVE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What [`Live::new`] needs to know.
+pub struct Parts {
+    pub id: u64,
+    pub client: Arc<Client>,
+    pub group: Option<(Queue, Arc<Store>)>,
+    pub logger: Arc<Logger>,
+    /// Tells interpreters apart; never used as a pointer.
+    pub interp: usize,
+}
+
+impl Live {
+    /// Enters a client of this thread.
+    pub fn enter(parts: Parts) -> Arc<Live> {
+        let Parts { id, client, group, logger, interp } = parts;
+        let live = Arc::new(Live {
+            id,
+            name: client.name(),
+            main: client.main_queue(),
+            client,
+            group,
+            linger: AtomicI32::new(LINGER),
+            logger,
+            held: AtomicUsize::new(0),
+            finishing: AtomicBool::new(false),
+            thread: std::thread::current().id(),
+            interp,
+        });
+        table().insert(id, live.clone());
+        live
+    }
+
+    /// The client is finished and about to be dropped.
+    pub fn leave(&self) {
+        table().remove(&self.id);
+    }
+
+    /// Messages that are neither delivered nor failed yet.
+    pub fn undelivered(&self) -> usize {
+        self.client.outq_len().saturating_sub(self.held.load(Ordering::Acquire))
+    }
+
+    fn deadline(&self, start: Instant) -> Option<Instant> {
+        if self.group.is_some() {
+            return Some(start + LEAVE);
+        }
+        match self.linger.load(Ordering::Relaxed) {
+            -1 => None,
+            ms => Some(start + Duration::from_millis(ms.unsigned_abs().into())),
+        }
+    }
+
+    /// Begins a subscriber's leaving: hands its offsets over and has its group left.
+    pub fn begin_leave(&self) -> rdk::Result<()> {
+        let Some((queue, store)) = &self.group else { return Ok(()) };
+        if self.finishing.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        store.hand_over(&self.client);
+        self.client.close_queue(queue)
+    }
+
+    /// Serves the end of a client without running Tcl; failed deliveries are counted. True when the
+    /// client is done.
+    fn serve_end(&self, failed: &mut usize) -> bool {
+        while let Some(event) = self.main.poll(0) {
+            if let Event::Delivery(mut reports) = event {
+                while let Some(m) = reports.next() {
+                    *failed += usize::from(m.error().is_some());
+                }
+            }
+        }
+        let Some((queue, _)) = &self.group else { return self.undelivered() == 0 };
+        while let Some(event) = queue.poll(0) {
+            if let Event::Rebalance(r) = event {
+                // Whatever is asked for at the end, the answer is to hold nothing.
+                let _ = self.client.assign(None);
+                drop(r);
+            }
+        }
+        self.client.closed()
+    }
+}
+
+/// Which clients an end concerns.
+pub enum Whose {
+    Process,
+    ThisThread,
+    Interp(usize),
+}
+
+/// Finishes clients in parallel under one deadline and says what was lost.
+pub fn finish(whose: &Whose) {
+    let me = std::thread::current().id();
+    let chosen = |l: &&Arc<Live>| match whose {
+        Whose::Process => true,
+        Whose::ThisThread => l.thread == me,
+        Whose::Interp(i) => l.interp == *i,
+    };
+    let mut open: Vec<(Arc<Live>, usize)> =
+        table().values().filter(chosen).cloned().map(|l| (l, 0)).collect();
+    // A forked child's copies are dead, and what they queued is the parent's to deliver.
+    open.retain(|(l, _)| !l.client.forked());
+    let start = Instant::now();
+    for (live, _) in &open {
+        if let Err(e) = live.begin_leave() {
+            live.logger.say(4, "CLOSE", &live.name, e.code.text());
+        }
+    }
+    while !open.is_empty() {
+        let now = Instant::now();
+        open.retain_mut(|(live, failed)| {
+            let done = live.serve_end(failed);
+            let over = live.deadline(start).is_some_and(|d| now >= d);
+            if done || over {
+                say_lost(live, *failed + if done { 0 } else { live.undelivered() });
+                live.leave();
+            }
+            !(done || over)
+        });
+        if let Some((live, _)) = open.first() {
+            // Waits for news of one of them; the others are looked at in 10 ms at the latest.
+            if let Some(Event::Delivery(mut reports)) = live.main.poll(10) {
+                let mut bad = 0;
+                while let Some(m) = reports.next() {
+                    bad += usize::from(m.error().is_some());
+                }
+                if let Some((_, failed)) = open.first_mut() {
+                    *failed += bad;
+                }
+            }
+        }
+    }
+}
+
+/// Says on stderr and in the log how many messages were lost, if any.
+pub fn say_lost(live: &Live, lost: usize) {
+    if lost == 0 || live.group.is_some() {
+        return;
+    }
+    let text = format!("{lost} message(s) of {} could not be delivered before the end", live.name);
+    let _ = writeln!(std::io::stderr(), "kafka: {text}");
+    if !matches!(live.logger.sink(), super::logger::Sink::Stderr) {
+        live.logger.say(3, "LOST", &live.name, text);
+    }
+}
+
+/// How many clients are entered, for the tests of leaks.
+pub fn count() -> usize {
+    table().len()
+}

@@ -1,0 +1,161 @@
+//! Where a handle's log lines go: chosen by its master, fixed when the handle is made.
+
+use std::collections::VecDeque;
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use log::Log;
+
+use crate::rdk::{Hooks, LogLine};
+use crate::tcl::event::Source;
+use crate::tcl::Prefix;
+
+/// A callback's backlog: past this, lines are dropped, and their number is said.
+const BACKLOG: usize = 10_000;
+
+/// A master's choice.
+#[derive(Clone, Default)]
+pub enum Choice {
+    #[default]
+    Stderr,
+    Syslog,
+    None,
+    Callback(Prefix),
+}
+
+/// Where librdkafka's threads put a line. Send data only.
+#[derive(Copy, Clone)]
+pub enum Sink {
+    Stderr,
+    Syslog,
+    None,
+    Queue,
+}
+
+impl Choice {
+    pub fn sink(&self) -> Sink {
+        match self {
+            Choice::Stderr => Sink::Stderr,
+            Choice::Syslog => Sink::Syslog,
+            Choice::None => Sink::None,
+            Choice::Callback(_) => Sink::Queue,
+        }
+    }
+}
+
+#[derive(Default)]
+struct Backlog {
+    lines: VecDeque<LogLine>,
+    dropped: usize,
+}
+
+/// The logger of one client.
+pub struct Logger {
+    sink: Sink,
+    backlog: Mutex<Backlog>,
+    source: OnceLock<Arc<Source>>,
+    some: AtomicBool,
+}
+
+impl Logger {
+    pub fn new(sink: Sink) -> Logger {
+        Logger {
+            sink,
+            backlog: Mutex::default(),
+            source: OnceLock::new(),
+            some: AtomicBool::new(false),
+        }
+    }
+
+    pub fn sink(&self) -> Sink {
+        self.sink
+    }
+
+    /// Lines that come before this wake nobody; they are there at the first turn.
+    pub fn set_source(&self, source: Arc<Source>) {
+        let _ = self.source.set(source);
+    }
+
+    /// Writes a line of our own.
+    pub fn say(&self, level: i32, facility: &str, name: &str, message: String) {
+        self.log(LogLine { level, facility: facility.into(), message, name: name.into() });
+    }
+
+    /// The next line for the callback; after a drop, one that says how many lines were lost.
+    pub fn next(&self) -> Option<LogLine> {
+        if !self.some.load(Ordering::Acquire) {
+            return None;
+        }
+        let mut backlog = self.backlog.lock().unwrap_or_else(PoisonError::into_inner);
+        let line = backlog.lines.pop_front();
+        if line.is_none() {
+            self.some.store(false, Ordering::Release);
+            let dropped = std::mem::take(&mut backlog.dropped);
+            if dropped > 0 {
+                return Some(LogLine {
+                    level: 4,
+                    facility: "LOGDROP".into(),
+                    message: format!("{dropped} log lines were dropped: the callback's backlog of {BACKLOG} lines was full"),
+                    name: String::new(),
+                });
+            }
+        }
+        line
+    }
+}
+
+impl Hooks for Logger {
+    fn log(&self, line: LogLine) {
+        match self.sink {
+            Sink::None => {}
+            Sink::Stderr => {
+                let LogLine { level, facility, message, name } = line;
+                // A closed stderr is no reason to fail; there is nowhere else to say so.
+                let _ = writeln!(std::io::stderr(), "%{level}|{facility}|{name}| {message}");
+            }
+            Sink::Syslog => syslog(&line),
+            Sink::Queue => {
+                let mut backlog = self.backlog.lock().unwrap_or_else(PoisonError::into_inner);
+                if backlog.lines.len() < BACKLOG {
+                    backlog.lines.push_back(line);
+                } else {
+                    backlog.dropped += 1;
+                }
+                drop(backlog);
+                self.some.store(true, Ordering::Release);
+                if let Some(source) = self.source.get() {
+                    source.wake();
+                }
+            }
+        }
+    }
+}
+
+/// The process's connection to the system log, made at the first line.
+fn syslog(line: &LogLine) {
+    static SYSLOG: OnceLock<Option<syslog::BasicLogger>> = OnceLock::new();
+    let logger = SYSLOG.get_or_init(|| {
+        let formatter = syslog::Formatter3164 {
+            facility: syslog::Facility::LOG_USER,
+            hostname: None,
+            process: "kafka".into(),
+            pid: std::process::id(),
+        };
+        syslog::unix(formatter).ok().map(syslog::BasicLogger::new)
+    });
+    let Some(logger) = logger else { return };
+    let level = match line.level {
+        0..=3 => log::Level::Error,
+        4 => log::Level::Warn,
+        5 | 6 => log::Level::Info,
+        _ => log::Level::Debug,
+    };
+    let LogLine { facility, message, name, .. } = line;
+    logger.log(
+        &log::Record::builder()
+            .level(level)
+            .args(format_args!("{facility}: {name}: {message}"))
+            .build(),
+    );
+}

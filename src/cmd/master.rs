@@ -1,0 +1,290 @@
+//! `$kafka`: a master. It holds configuration and callbacks and makes handles from them.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::callbacks::{Callbacks, Chain};
+use super::core::Plan;
+use super::encoding::Encoding;
+use super::logger::{Choice, Logger};
+use super::producer::Producer;
+use super::settings::Settings;
+use super::store::Store;
+use super::subscriber::Subscriber;
+use crate::error::{Error, Result};
+use crate::rdk::{Client, ErrorCode, Events, Kind, Partitioner};
+use crate::tcl::command::{self, new_id};
+use crate::tcl::{Call, Flow, Obj, Object, Outcome, Prefix, Row, State, Table};
+
+pub struct Master {
+    id: u64,
+    state: Rc<State>,
+    settings: RefCell<Settings>,
+    topic_settings: RefCell<Settings>,
+    callbacks: Rc<Callbacks>,
+    logger: RefCell<Choice>,
+    encoding: RefCell<Encoding>,
+}
+
+static TABLE: Table<Master> = Table::new(&[
+    Row("config", "?-file path? ?key? ?value ...?", config, "list, get or set client configuration"),
+    Row(
+        "topic_config",
+        "?-file path? ?key? ?value ...?",
+        topic_config,
+        "list, get or set the default topic configuration",
+    ),
+    Row("producer_creator", "cmdName", producer_creator, "make a producer handle"),
+    Row("subscriber", "cmdName", subscriber, "make a subscriber"),
+    Row("partitioner", "?name?", partitioner, "choose the partitioner of topics made from now on"),
+    Row("delivery_report callback", "?prefix?", dr_callback, "set who gets delivery reports"),
+    Row("delivery_report every", "?count?", dr_every, "call for each nth successful report only"),
+    Row("delivery_report sample", "", dr_sample, "call for the next report"),
+    Row("delivery_report_callback", "?prefix?", dr_callback, "alias of delivery_report callback"),
+    Row("error_callback", "?prefix?", error_callback, "set who gets client errors"),
+    Row(
+        "statistics_callback",
+        "?-dict? ?prefix ...?",
+        statistics_callback,
+        "set who gets librdkafka's statistics",
+    ),
+    Row("logger", "", logger, "tell where log lines go"),
+    Row("logger syslog", "", logger_syslog, "log to the system log"),
+    Row("logger stderr", "", logger_stderr, "log to stderr"),
+    Row("logger none", "", logger_none, "log nowhere"),
+    Row("logger callback", "?prefix?", logger_callback, "log to a callback"),
+    Row("encoding", "?name?", encoding, "tell or set how text turns into bytes"),
+    Row("delete", "", delete, "delete the object; its handles stay"),
+    Row("destroy", "", delete, "alias of delete"),
+]);
+
+impl Object for Master {
+    const KIND: &'static str = "master";
+    const AUTO: &'static str = "kafka_object";
+    type Error = Error;
+
+    fn table() -> &'static Table<Self> {
+        &TABLE
+    }
+
+    fn id(&self) -> u64 {
+        self.id
+    }
+
+    fn state(&self) -> &Rc<State> {
+        &self.state
+    }
+
+    fn deleted(self: &Rc<Self>) {}
+}
+
+impl Master {
+    pub fn new(state: Rc<State>) -> Master {
+        Master {
+            id: new_id(),
+            state,
+            settings: RefCell::new(Settings::client()),
+            topic_settings: RefCell::new(Settings::topic()),
+            callbacks: Rc::default(),
+            logger: RefCell::default(),
+            encoding: RefCell::default(),
+        }
+    }
+
+    /// What a new handle starts with: a copy of everything but the callbacks, which are shared.
+    fn plan(&self, kind: Kind, group: bool) -> Result<Plan> {
+        let mut settings = self.settings.borrow().clone();
+        let mut topic_settings = settings.topic_part();
+        topic_settings.absorb(&self.topic_settings.borrow())?;
+        settings.absorb(&self.topic_settings.borrow())?;
+        if kind == Kind::Consumer {
+            settings.default("fetch.queue.backoff.ms", "10")?;
+        }
+        let mut store = None;
+        if group {
+            if settings.get("group.id")?.is_empty() {
+                return Err(Error::kafka(
+                    ErrorCode::UNKNOWN_GROUP,
+                    "a subscriber needs a group: set group.id with config first",
+                ));
+            }
+            settings.default("auto.offset.reset", "earliest")?;
+            store = Some(Arc::new(Store::new(!settings.is_set("enable.auto.offset.store"))));
+            settings.default("enable.auto.offset.store", "false")?;
+        }
+        let mut conf = settings.conf();
+        let mut events = Events::ERROR | Events::STATS;
+        let mut only_errors = false;
+        if kind == Kind::Producer {
+            events = events | Events::DR;
+            only_errors = settings.get("delivery.report.only.error")? == "true";
+            conf.set("delivery.report.only.error", "false")?;
+        } else {
+            events = events | Events::REBALANCE | Events::OFFSET_COMMIT;
+        }
+        let choice = self.logger.borrow().clone();
+        let logger = Arc::new(Logger::new(choice.sink()));
+        let client = Client::new(kind, conf, events, logger.clone())?;
+        let group = match store {
+            Some(store) => Some((client.consumer_queue()?, store)),
+            None => None,
+        };
+        Ok(Plan {
+            id: new_id(),
+            state: self.state.clone(),
+            client,
+            callbacks: Chain::new(self.callbacks.clone()),
+            logger,
+            log_callback: match choice {
+                Choice::Callback(p) => Some(p),
+                _ => None,
+            },
+            settings,
+            topic_settings,
+            encoding: self.encoding.borrow().clone(),
+            only_errors,
+            group,
+        })
+    }
+}
+
+type C<'a> = Call<'a, Master>;
+type Out = Outcome<Master>;
+
+/// `config ?-file path? ?key? ?value ...?`
+fn config(c: &C<'_>) -> Out {
+    Ok(c.this.settings.borrow_mut().command(&c.args, || c.wrong_args())?.into())
+}
+
+/// `topic_config ?-file path? ?key? ?value ...?`
+fn topic_config(c: &C<'_>) -> Out {
+    Ok(c.this.topic_settings.borrow_mut().command(&c.args, || c.wrong_args())?.into())
+}
+
+/// `producer_creator cmdName`
+fn producer_creator(c: &C<'_>) -> Out {
+    let name = command::check_name::<Producer>(c.interp, c.args.at(0)?)?;
+    let producer = Producer::open(c.this.plan(Kind::Producer, false)?);
+    Ok(command::create(c.interp, name, producer, true)?.into())
+}
+
+/// `subscriber cmdName`
+fn subscriber(c: &C<'_>) -> Out {
+    let name = command::check_name::<Subscriber>(c.interp, c.args.at(0)?)?;
+    let subscriber = Subscriber::open(c.this.plan(Kind::Consumer, true)?)?;
+    Ok(command::create(c.interp, name, subscriber, true)?.into())
+}
+
+/// `partitioner ?name?`
+fn partitioner(c: &C<'_>) -> Out {
+    set_partitioner(&mut c.this.topic_settings.borrow_mut(), c.args.get(0))
+}
+
+/// Sets or tells the partitioner of a topic configuration.
+pub fn set_partitioner(settings: &mut Settings, word: Option<&Obj>) -> Result<Flow> {
+    let Some(word) = word else { return Ok(Obj::text(&settings.get("partitioner")?).into()) };
+    let name = word.str();
+    if Partitioner::from_name(&name).is_none() {
+        let names = Partitioner::ALL.iter().map(|p| p.name());
+        return Err(crate::tcl::Error::bad_word("partitioner", &name, names).into());
+    }
+    settings.set("partitioner", &name)?;
+    Ok(Flow::Empty)
+}
+
+/// `delivery_report callback ?prefix?`
+fn dr_callback(c: &C<'_>) -> Out {
+    Ok(c.this.callbacks.set_delivery(c.args.get(0))?.into())
+}
+
+/// `delivery_report every ?count?`
+fn dr_every(c: &C<'_>) -> Out {
+    let shown = c.this.callbacks.every.get().unwrap_or(1);
+    Ok(c.this.callbacks.set_every(c.args.get(0), shown)?.into())
+}
+
+/// `delivery_report sample`
+fn dr_sample(c: &C<'_>) -> Out {
+    c.this.callbacks.sample.set(true);
+    Ok(Flow::Empty)
+}
+
+/// `error_callback ?prefix?`
+fn error_callback(c: &C<'_>) -> Out {
+    Ok(c.this.callbacks.set_error(c.args.get(0))?.into())
+}
+
+/// `statistics_callback ?-dict? ?prefix ...?`
+fn statistics_callback(c: &C<'_>) -> Out {
+    if c.args.rest.len() > 1 {
+        return Err(c.wrong_args());
+    }
+    Ok(c.this.callbacks.set_statistics(&c.args)?.into())
+}
+
+/// `logger`: what would set it again.
+fn logger(c: &C<'_>) -> Out {
+    let choice = c.this.logger.borrow();
+    let words = match &*choice {
+        Choice::Stderr => vec![Obj::text("stderr")],
+        Choice::Syslog => vec![Obj::text("syslog")],
+        Choice::None => vec![Obj::text("none")],
+        Choice::Callback(p) => vec![Obj::text("callback"), p.given()],
+    };
+    Ok(Obj::list(&words).into())
+}
+
+fn choose(c: &C<'_>, choice: Choice) -> Out {
+    let old = c.this.logger.replace(choice);
+    drop(old);
+    Ok(Flow::Empty)
+}
+
+/// `logger syslog`
+fn logger_syslog(c: &C<'_>) -> Out {
+    choose(c, Choice::Syslog)
+}
+
+/// `logger stderr`
+fn logger_stderr(c: &C<'_>) -> Out {
+    choose(c, Choice::Stderr)
+}
+
+/// `logger none`
+fn logger_none(c: &C<'_>) -> Out {
+    choose(c, Choice::None)
+}
+
+/// `logger callback ?prefix?`
+fn logger_callback(c: &C<'_>) -> Out {
+    match c.args.get(0) {
+        Some(word) => match Prefix::new(word, "logger callback")? {
+            Some(prefix) => choose(c, Choice::Callback(prefix)),
+            // Without a callback the lines go where they went before there was one.
+            None => choose(c, Choice::Stderr),
+        },
+        None => Ok(match &*c.this.logger.borrow() {
+            Choice::Callback(p) => p.given().into(),
+            _ => Flow::Empty,
+        }),
+    }
+}
+
+/// `encoding ?name?`
+fn encoding(c: &C<'_>) -> Out {
+    get_or_set_encoding(&c.this.encoding, c.args.get(0))
+}
+
+pub fn get_or_set_encoding(cell: &RefCell<Encoding>, word: Option<&Obj>) -> Result<Flow> {
+    let Some(word) = word else { return Ok(Obj::text(cell.borrow().name()).into()) };
+    let encoding = Encoding::parse(word)?;
+    *cell.borrow_mut() = encoding;
+    Ok(Flow::Empty)
+}
+
+/// `delete`
+fn delete(c: &C<'_>) -> Out {
+    command::delete(c.interp, c.this.id);
+    Ok(Flow::Empty)
+}

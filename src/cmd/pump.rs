@@ -1,0 +1,149 @@
+//! Events and messages to callbacks, within a budget: the tasks that turns and blocking calls run.
+
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use super::core::Core;
+use crate::error::{Error, Result};
+use crate::rdk::ErrorCode;
+use crate::tcl::event::{async_pending, Waiter};
+use crate::tcl::{Code, Interp, Next, Obj, Task};
+
+/// What one turn may take before timers and files get theirs.
+const BUDGET: Duration = Duration::from_millis(2);
+
+/// An object whose events and messages become calls.
+pub trait Serve: Sized + 'static {
+    /// What has to be finished after a call.
+    type Called: 'static;
+
+    fn core(&self) -> &Rc<Core>;
+
+    /// Puts the next call together; none when there is nothing to call. `messages` allows messages,
+    /// else it is events only.
+    fn next_call(self: &Rc<Self>, words: &mut Vec<Obj>, messages: bool) -> Option<Self::Called>;
+
+    /// A call has ended.
+    fn done(self: &Rc<Self>, called: Self::Called, code: Code);
+
+    /// The end of a turn or of a blocking call.
+    fn settle(self: &Rc<Self>);
+}
+
+/// One turn from the event loop.
+pub struct PumpTask<S: Serve> {
+    object: Rc<S>,
+    called: Option<S::Called>,
+    until: Option<Instant>,
+}
+
+impl<S: Serve> PumpTask<S> {
+    pub fn new(object: Rc<S>) -> PumpTask<S> {
+        PumpTask { object, called: None, until: None }
+    }
+}
+
+impl<S: Serve> Task for PumpTask<S> {
+    fn step(&mut self, _interp: Interp, code: Code, words: &mut Vec<Obj>) -> Next {
+        if let Some(called) = self.called.take() {
+            self.object.done(called, code);
+        }
+        let now = Instant::now();
+        let until = *self.until.get_or_insert(now + BUDGET);
+        let core = self.object.core().clone();
+        if core.can_call() {
+            if now >= until {
+                self.object.settle();
+                core.again();
+                return Next::Done(None);
+            }
+            self.called = self.object.next_call(words, true);
+            if self.called.is_some() {
+                return Next::Call;
+            }
+        }
+        self.object.settle();
+        Next::Done(None)
+    }
+}
+
+/// How a blocking call that runs callbacks goes on.
+pub enum Verdict {
+    Wait,
+    Done(Option<Obj>),
+    Fail(Error),
+}
+
+/// A blocking call that serves its own client's events: `poll`, `flush`, `close`, `-block`.
+pub struct ServeTask<S: Serve> {
+    object: Rc<S>,
+    called: Option<S::Called>,
+    deadline: Option<Instant>,
+    waiter: Waiter,
+    served: usize,
+    /// Asked whenever there is nothing to call; told whether the time is over and how many callbacks
+    /// were called.
+    verdict: Box<dyn FnMut(bool, usize) -> Verdict>,
+}
+
+impl<S: Serve> ServeTask<S> {
+    /// `timeout` in milliseconds, -1 for no limit.
+    pub fn new(
+        object: Rc<S>,
+        timeout: i32,
+        verdict: impl FnMut(bool, usize) -> Verdict + 'static,
+    ) -> Box<ServeTask<S>> {
+        Box::new(ServeTask {
+            object,
+            called: None,
+            deadline: deadline(timeout),
+            waiter: Waiter::new(),
+            served: 0,
+            verdict: Box::new(verdict),
+        })
+    }
+}
+
+/// When a timeout ends; none for -1.
+pub fn deadline(timeout: i32) -> Option<Instant> {
+    u64::try_from(timeout).ok().map(|ms| Instant::now() + Duration::from_millis(ms))
+}
+
+/// Fails when the script was cancelled or an asynchronous handler waits: blocking calls end then.
+pub fn check_interrupt(interp: Interp) -> Result<()> {
+    interp.check_canceled()?;
+    if async_pending() {
+        return Err(Error::kafka(ErrorCode::INTR, "a signal or another asynchronous event is pending"));
+    }
+    Ok(())
+}
+
+impl<S: Serve> Task for ServeTask<S> {
+    fn step(&mut self, interp: Interp, code: Code, words: &mut Vec<Obj>) -> Next {
+        if let Some(called) = self.called.take() {
+            self.object.done(called, code);
+            self.served += 1;
+        }
+        let core = self.object.core().clone();
+        loop {
+            core.take();
+            if core.can_call() {
+                self.called = self.object.next_call(words, false);
+                if self.called.is_some() {
+                    return Next::Call;
+                }
+            }
+            self.object.settle();
+            let over = self.deadline.is_some_and(|d| Instant::now() >= d);
+            match (self.verdict)(over, self.served) {
+                Verdict::Done(value) => return Next::Done(value),
+                Verdict::Fail(e) => return Next::Fail(e.into()),
+                Verdict::Wait => {}
+            }
+            if let Err(e) = check_interrupt(interp) {
+                return Next::Fail(e.into());
+            }
+            self.waiter.wait(self.deadline);
+        }
+    }
+}

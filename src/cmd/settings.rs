@@ -1,0 +1,233 @@
+//! Configuration: what a script sets, reads and lists.
+
+use std::collections::BTreeMap;
+
+use crate::error::{Error, Result};
+use crate::rdk::{self, is_secret, Conf, TopicConf};
+use crate::tcl::{Args, Obj};
+
+/// What stands for a secret's value in a listing.
+const REDACTED: &str = "[redacted]";
+
+#[derive(Clone)]
+enum Props {
+    Client(Conf),
+    Topic(TopicConf),
+}
+
+/// A configuration with what the script set in it.
+#[derive(Clone)]
+pub struct Settings {
+    props: Props,
+    /// What the script set, by the names it used, in its order.
+    explicit: Vec<(String, String)>,
+}
+
+impl Settings {
+    /// A client's configuration.
+    pub fn client() -> Settings {
+        Settings { props: Props::Client(Conf::new()), explicit: Vec::new() }
+    }
+
+    /// A topic's configuration.
+    pub fn topic() -> Settings {
+        Settings { props: Props::Topic(TopicConf::new()), explicit: Vec::new() }
+    }
+
+    /// Sets one property.
+    pub fn set(&mut self, key: &str, value: &str) -> Result<()> {
+        if is_secret(key) && value == REDACTED {
+            return Err(Error::argument(format!(
+                "{key}: {REDACTED} stands for the value in a listing and is none"
+            )));
+        }
+        let done = match &mut self.props {
+            Props::Client(c) => c.set(key, value),
+            Props::Topic(t) => t.set(key, value),
+        };
+        done.map_err(|e| hide(e, key, value))?;
+        self.explicit.retain(|(k, _)| k != key);
+        self.explicit.push((key.to_owned(), value.to_owned()));
+        Ok(())
+    }
+
+    /// A property's value: empty when it has none, an error when there is no such property.
+    pub fn get(&self, key: &str) -> Result<String> {
+        let (value, known) = match &self.props {
+            Props::Client(c) => (c.get(key), Conf::is_known(key)),
+            Props::Topic(t) => (t.get(key), TopicConf::is_known(key)),
+        };
+        match value {
+            Some(v) => Ok(v),
+            None if known => Ok(String::new()),
+            None => Err(Error::kafka(
+                rdk::ErrorCode::INVALID_ARG,
+                format!("No such configuration property: \"{key}\""),
+            )),
+        }
+    }
+
+    /// Whether the script set the property, by this name or an alias.
+    pub fn is_set(&self, key: &str) -> bool {
+        match &self.props {
+            Props::Client(c) => c.is_configured(key),
+            Props::Topic(t) => t.is_configured(key),
+        }
+    }
+
+    /// All properties, secrets redacted.
+    pub fn list(&self) -> Obj {
+        let rows = match &self.props {
+            Props::Client(c) => c.dump(),
+            Props::Topic(t) => t.dump(),
+        };
+        Obj::texts(rows.into_iter().flat_map(|(k, v)| {
+            let v = if is_secret(&k) { REDACTED.to_owned() } else { v };
+            [k, v]
+        }))
+    }
+
+    /// What the script set.
+    pub fn explicit(&self) -> &[(String, String)] {
+        &self.explicit
+    }
+
+    /// What the script set, as a map, for telling two configurations apart.
+    pub fn fingerprint(&self) -> BTreeMap<String, String> {
+        self.explicit.iter().cloned().collect()
+    }
+
+    /// Sets what another configuration has set; a client's configuration takes topic properties too.
+    pub fn absorb(&mut self, other: &Settings) -> Result<()> {
+        for (k, v) in &other.explicit {
+            self.set(k, v)?;
+        }
+        Ok(())
+    }
+
+    /// Sets a property that the script left alone.
+    pub fn default(&mut self, key: &str, value: &str) -> Result<()> {
+        if self.is_set(key) {
+            return Ok(());
+        }
+        let done = match &mut self.props {
+            Props::Client(c) => c.set(key, value),
+            Props::Topic(t) => t.set(key, value),
+        };
+        Ok(done?)
+    }
+
+    /// The topic properties of a client's configuration, as a topic's.
+    pub fn topic_part(&self) -> Settings {
+        let mut out = Settings::topic();
+        for (k, v) in &self.explicit {
+            if TopicConf::is_known(k) {
+                // It was accepted once, so it is accepted again.
+                let _ = out.set(k, v);
+            }
+        }
+        out
+    }
+
+    /// The configuration for making a client; a topic's has none.
+    pub fn conf(&self) -> Conf {
+        match &self.props {
+            Props::Client(c) => c.clone(),
+            Props::Topic(_) => Conf::new(),
+        }
+    }
+
+    /// The configuration for making a topic; a client's has none.
+    pub fn topic_conf(&self) -> TopicConf {
+        match &self.props {
+            Props::Topic(t) => t.clone(),
+            Props::Client(_) => TopicConf::new(),
+        }
+    }
+
+    /// `config ?-file path? ?key? ?value ...?`: lists, gets or sets, all or nothing.
+    pub fn command(&mut self, args: &Args<'_>, wrong: impl FnOnce() -> Error) -> Result<Obj> {
+        let mut changed = self.clone();
+        if let Some(path) = args.opt("-file") {
+            changed.read_file(&path.str())?;
+        }
+        match (args.get(0), args.rest) {
+            (None, _) if args.has_options() => {}
+            (None, _) => return Ok(self.list()),
+            (Some(key), []) if !args.has_options() => {
+                return Ok(Obj::text(&self.get(&key.str())?));
+            }
+            (Some(key), [value, rest @ ..]) if rest.len() % 2 == 0 => {
+                changed.set(&key.str(), &value.str())?;
+                for pair in rest.chunks_exact(2) {
+                    changed.set(&pair[0].str(), &pair[1].str())?;
+                }
+            }
+            _ => return Err(wrong()),
+        }
+        *self = changed;
+        Ok(Obj::empty())
+    }
+
+    /// Reads `key=value` lines; `#` starts a comment line.
+    fn read_file(&mut self, path: &str) -> Result<()> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|e| Error::argument(format!("couldn't read \"{path}\": {e}")))?;
+        for (i, line) in text.lines().enumerate() {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let place = |what: &str| format!("{path}:{}: {what}", i + 1);
+            let Some((key, value)) = line.split_once('=') else {
+                return Err(Error::argument(place("expected key=value")));
+            };
+            self.set(key.trim(), value.trim()).map_err(|e| match e {
+                Error::Kafka(e) => Error::kafka(e.code, place(&e.detail)),
+                Error::Words(e) => Error::argument(place(&e.message())),
+                other => other,
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// librdkafka's message for a bad value quotes it.
+fn hide(e: rdk::Error, key: &str, value: &str) -> Error {
+    if is_secret(key) && !value.is_empty() {
+        return Error::kafka(e.code, rdk::redact(&e.detail, &[value.to_owned()]));
+    }
+    Error::Kafka(e)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_stand_back_for_what_the_script_set() {
+        let mut s = Settings::client();
+        s.set("fetch.queue.backoff.ms", "77").unwrap();
+        s.default("fetch.queue.backoff.ms", "10").unwrap();
+        s.default("enable.auto.offset.store", "false").unwrap();
+        assert_eq!(s.get("fetch.queue.backoff.ms").unwrap(), "77");
+        assert_eq!(s.get("enable.auto.offset.store").unwrap(), "false");
+        assert_eq!(s.explicit().len(), 1);
+    }
+
+    #[test]
+    fn a_bad_secret_is_not_quoted() {
+        let mut s = Settings::client();
+        let e = s.set("ssl.key.pem", "not-a-pem\0").unwrap_err();
+        assert!(!e.parts().0.contains("not-a-pem"), "{}", e.parts().0);
+        assert!(s.set("sasl.password", "[redacted]").is_err());
+    }
+
+    #[test]
+    fn topic_properties_of_a_client_reach_its_topics() {
+        let mut s = Settings::client();
+        s.set("acks", "1").unwrap();
+        s.set("client.id", "x").unwrap();
+        assert_eq!(s.topic_part().fingerprint().len(), 1);
+    }
+}

@@ -1,0 +1,153 @@
+//! Offsets of messages that count as processed, on their way to librdkafka.
+//!
+//! A call into librdkafka for each message would cost its locks each time, so the offsets are
+//! collected per partition and handed over once per turn, before a commit and before a revoke is
+//! answered. The exit handler may do that from another thread, hence atomics and no cells.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::rdk::{Client, ErrorCode, PartitionList};
+
+const NONE: i64 = -1;
+
+/// One partition of a consuming object.
+pub struct Part {
+    pub topic: String,
+    pub partition: i32,
+    /// Messages read under an older generation are void: they were dropped by a seek, a stop, a new
+    /// assignment, a revoke or a loss.
+    generation: AtomicU64,
+    /// The offset after the last processed message, not handed over yet.
+    pending: AtomicI64,
+    /// The offset after the last message that the script was given.
+    position: AtomicI64,
+    paused: AtomicBool,
+}
+
+impl Part {
+    pub fn new(topic: &str, partition: i32) -> Part {
+        Part {
+            topic: topic.to_owned(),
+            partition,
+            generation: AtomicU64::new(0),
+            pending: AtomicI64::new(NONE),
+            position: AtomicI64::new(NONE),
+            paused: AtomicBool::new(false),
+        }
+    }
+
+    #[inline]
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Voids what was read and what waits to be stored. `position` is known again with the next
+    /// message.
+    pub fn restart(&self) {
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        self.pending.store(NONE, Ordering::Release);
+        self.position.store(NONE, Ordering::Release);
+    }
+
+    #[inline]
+    pub fn is_paused(&self) -> bool {
+        self.paused.load(Ordering::Acquire)
+    }
+
+    pub fn set_paused(&self, on: bool) {
+        self.paused.store(on, Ordering::Release);
+    }
+
+    #[inline]
+    pub fn set_position(&self, next: i64) {
+        self.position.store(next, Ordering::Release);
+    }
+
+    /// The offset after the last message that the script was given, if there was one.
+    pub fn position(&self) -> Option<i64> {
+        Some(self.position.load(Ordering::Acquire)).filter(|p| *p != NONE)
+    }
+}
+
+/// The offsets of one consuming object that wait to be handed over.
+pub struct Store {
+    /// Not set when the script configured `enable.auto.offset.store`: then librdkafka stores.
+    enabled: bool,
+    touched: Mutex<Vec<Arc<Part>>>,
+}
+
+impl Store {
+    pub fn new(enabled: bool) -> Store {
+        Store { enabled, touched: Mutex::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Part>>> {
+        self.touched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The message before `next` was processed. One that was read under another generation no longer
+    /// counts.
+    #[inline]
+    pub fn processed(&self, part: &Arc<Part>, generation: u64, next: i64) {
+        if !self.enabled || part.generation() != generation {
+            return;
+        }
+        if part.pending.swap(next, Ordering::AcqRel) == NONE {
+            self.lock().push(part.clone());
+        }
+    }
+
+    /// Hands the collected offsets to librdkafka, whose commit timer, `commit` and closing use them.
+    pub fn hand_over(&self, client: &Client) {
+        let touched = std::mem::take(&mut *self.lock());
+        if touched.is_empty() {
+            return;
+        }
+        let mut list = PartitionList::with_capacity(touched.len());
+        for part in &touched {
+            let next = part.pending.swap(NONE, Ordering::AcqRel);
+            if next == NONE {
+                continue;
+            }
+            // The name comes from librdkafka's own messages, so it has no NUL.
+            let _ = list.add_offset(&part.topic, part.partition, next);
+        }
+        if list.len() == 0 {
+            return;
+        }
+        // A partition that was revoked meanwhile answers _STATE: its messages will be repeated to
+        // whoever owns it now, which is what at-least-once means.
+        if let Err(e) = client.store_offsets(&mut list) {
+            debug_assert!(e.code == ErrorCode::STATE || e.code == ErrorCode::UNKNOWN_PARTITION);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_restart_voids_what_was_read_before() {
+        let store = Store::new(true);
+        let part = Arc::new(Part::new("t", 0));
+        let before = part.generation();
+        store.processed(&part, before, 5);
+        assert_eq!(part.pending.load(Ordering::Relaxed), 5);
+        part.restart();
+        assert_eq!(part.pending.load(Ordering::Relaxed), NONE);
+        store.processed(&part, before, 6);
+        assert_eq!(part.pending.load(Ordering::Relaxed), NONE);
+        store.processed(&part, part.generation(), 7);
+        assert_eq!(part.pending.load(Ordering::Relaxed), 7);
+    }
+
+    #[test]
+    fn nothing_is_collected_when_librdkafka_stores() {
+        let store = Store::new(false);
+        let part = Arc::new(Part::new("t", 0));
+        store.processed(&part, part.generation(), 5);
+        assert!(store.lock().is_empty());
+    }
+}

@@ -1,0 +1,167 @@
+//! Topic-partitions and offsets, as scripts write and read them.
+
+use crate::error::{Error, Result};
+use crate::rdk::{self, Elem, Offset, PartitionList};
+use crate::tcl::Obj;
+
+/// An offset as a script writes it: `beginning`, `end`, `stored`, a number, `-n` from the end.
+/// `invalid`, which listings may show, means none.
+pub fn parse_offset(word: &Obj) -> Result<i64> {
+    let known = match &*word.str() {
+        "beginning" => Some(Offset::BEGINNING),
+        "end" => Some(Offset::END),
+        "stored" => Some(Offset::STORED),
+        "invalid" => Some(Offset::INVALID),
+        _ => None,
+    };
+    if let Some(raw) = known {
+        return Ok(raw);
+    }
+    match word.get_int("offset") {
+        Ok(n) if n >= 0 => Ok(n),
+        Ok(n) if n > i64::MIN / 2 => Ok(Offset::Tail(-n).to_raw()),
+        _ => Err(Error::argument(format!(
+            "bad offset \"{}\": must be beginning, end, stored, or an integer (-n is n from the end)",
+            word.str()
+        ))),
+    }
+}
+
+/// An offset as a value.
+#[inline]
+pub fn offset_obj(raw: i64) -> Obj {
+    if raw >= 0 {
+        return Obj::int(raw);
+    }
+    match Offset::from_raw(raw) {
+        Offset::Beginning => Obj::text("beginning"),
+        Offset::End => Obj::text("end"),
+        Offset::Stored => Obj::text("stored"),
+        Offset::Invalid => Obj::text("invalid"),
+        Offset::Tail(n) => Obj::int(-n),
+        Offset::At(n) => Obj::int(n),
+    }
+}
+
+/// A partition number.
+pub fn parse_partition(word: &Obj) -> Result<i32> {
+    let n = word.get_int("partition")?;
+    i32::try_from(n)
+        .ok()
+        .filter(|p| *p >= 0)
+        .ok_or_else(|| Error::expected("partition", "a number from 0 to 2147483647", &word.str()))
+}
+
+/// A topic's name.
+pub fn parse_topic(word: &Obj) -> Result<String> {
+    let name = word.string();
+    if name.is_empty() || name.contains('\0') {
+        return Err(Error::expected("topic", "a name", &name));
+    }
+    Ok(name)
+}
+
+/// The topic-partitions that repeated words name: each word is one, or a single word is a list of
+/// them (its first element is a list of two or more) or the empty list.
+pub fn words(rest: &[Obj]) -> Result<Vec<Obj>> {
+    if let [only] = rest {
+        let elements = only.get_list("topic-partition")?;
+        let Some(first) = elements.first() else { return Ok(Vec::new()) };
+        if first.get_list("topic-partition").is_ok_and(|l| l.len() >= 2) {
+            return Ok(elements);
+        }
+    }
+    Ok(rest.iter().filter(|w| !w.is_empty()).cloned().collect())
+}
+
+/// What a list of topic-partitions is for, and so what each must have.
+#[derive(Copy, Clone, PartialEq, Eq)]
+pub enum Need {
+    /// A bare topic means partition 0.
+    Topic,
+    /// The partition is required.
+    Partition,
+    /// The partition and an offset are required.
+    Offset,
+}
+
+/// Topic-partitions `{topic ?partition? ?offset? ?metadata?}`.
+pub fn parse(rest: &[Obj], need: Need) -> Result<PartitionList> {
+    let items = words(rest)?;
+    let mut list = PartitionList::with_capacity(items.len());
+    for item in &items {
+        let parts = item.get_list("topic-partition")?;
+        let fault = |what: &str| {
+            Error::expected("topic-partition", what, &item.str())
+        };
+        let (topic, partition, offset, metadata) = match &parts[..] {
+            [t] if need == Need::Topic => (t, None, None, None),
+            [t, p] if need != Need::Offset => (t, Some(p), None, None),
+            [t, p, o] => (t, Some(p), Some(o), None),
+            [t, p, o, m] => (t, Some(p), Some(o), Some(m)),
+            _ if need == Need::Offset => {
+                return Err(fault("{topic partition offset ?metadata?}"))
+            }
+            _ if need == Need::Partition => {
+                return Err(fault("{topic partition ?offset? ?metadata?}"))
+            }
+            _ => return Err(fault("{topic ?partition? ?offset? ?metadata?}")),
+        };
+        let topic = parse_topic(topic)?;
+        let partition = partition.map_or(Ok(0), parse_partition)?;
+        let i = match offset.map(parse_offset).transpose()? {
+            Some(o) => list.add_offset(&topic, partition, o)?,
+            None => list.add(&topic, partition)?,
+        };
+        if let Some(m) = metadata.filter(|m| !m.is_empty()) {
+            list.set_metadata(i, m.str().as_bytes());
+        }
+    }
+    Ok(list)
+}
+
+/// `{topic partition}`: the canonical key.
+pub fn key(topic: &str, partition: i32) -> Obj {
+    Obj::list(&[Obj::text(topic), Obj::int(partition.into())])
+}
+
+/// `{topic partition ?offset? ?metadata?}`; an offset that is none is left out unless it is asked
+/// for.
+pub fn tp(e: &Elem<'_>, always_offset: bool) -> Obj {
+    let mut parts = vec![Obj::text(e.topic), Obj::int(e.partition.into())];
+    if always_offset || e.offset != Offset::INVALID {
+        parts.push(offset_obj(e.offset));
+        if let Some(m) = e.metadata.filter(|m| !m.is_empty()) {
+            parts.push(Obj::text(&String::from_utf8_lossy(m)));
+        }
+    }
+    Obj::list(&parts)
+}
+
+/// A list of topic-partitions as a value.
+pub fn list(list: &PartitionList, always_offset: bool) -> Obj {
+    Obj::list(&list.iter().map(|e| tp(&e, always_offset)).collect::<Vec<_>>())
+}
+
+/// What an operation on several partitions gives: its value when all went well, the one code when
+/// all failed with one, else [`Error::Partial`]. `done` makes the value out of those that went well.
+pub fn outcome(list: &PartitionList, done: impl FnOnce(&[Elem<'_>]) -> Obj) -> Result<Obj> {
+    let (good, bad): (Vec<_>, Vec<_>) = list.iter().partition(|e| e.error.is_none());
+    let failed = |e: &Elem<'_>| {
+        let code = e.error.unwrap_or(rdk::ErrorCode::NO_ERROR);
+        rdk::Error::with_detail(code, format!("topic {} partition {}", e.topic, e.partition))
+    };
+    match bad.first() {
+        None => Ok(done(&good)),
+        Some(first) if good.is_empty() && bad.iter().all(|e| e.error == first.error) => {
+            let all: Vec<String> =
+                bad.iter().map(|e| format!("topic {} partition {}", e.topic, e.partition)).collect();
+            Err(Error::kafka(failed(first).code, all.join(", ")))
+        }
+        Some(_) => Err(Error::Partial {
+            ok: good.len(),
+            failed: bad.iter().map(|e| (key(e.topic, e.partition), failed(e))).collect(),
+            done: done(&good),
+        }),
+    }
+}

@@ -1,0 +1,279 @@
+//! An interpreter, and what the package keeps for it.
+
+use std::any::{Any, TypeId};
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::{c_char, c_void, CStr, CString};
+use std::rc::Rc;
+
+use super::error::Error;
+use super::guard::guard;
+use super::obj::Obj;
+use super::sys::{self, Tcl_Command, Tcl_Interp};
+
+/// An interpreter of this thread. A copy does not keep it alive: whoever holds one past a call asks
+/// [`State::deleted`] first.
+#[derive(Copy, Clone, PartialEq, Eq)]
+pub struct Interp(*mut Tcl_Interp);
+
+/// One of the package's commands that is alive.
+#[derive(Clone, Copy)]
+pub struct Entry {
+    pub kind: &'static str,
+    pub token: Tcl_Command,
+}
+
+/// What the package keeps for one interpreter, until that is deleted.
+pub struct State {
+    pub interp: Interp,
+    deleted: Cell<bool>,
+    /// The commands of objects, by object id.
+    pub commands: RefCell<BTreeMap<u64, Entry>>,
+    data: RefCell<HashMap<TypeId, Rc<dyn Any>>>,
+    on_delete: RefCell<Vec<fn(&State)>>,
+}
+
+const KEY: &CStr = c"kafka::state";
+
+impl Interp {
+    /// # Safety
+    /// `p` is a live interpreter of the calling thread.
+    pub unsafe fn from_ptr(p: *mut Tcl_Interp) -> Interp {
+        Interp(p)
+    }
+
+    #[inline]
+    pub fn ptr(self) -> *mut Tcl_Interp {
+        self.0
+    }
+
+    /// Whether the interpreter is being deleted.
+    pub fn is_deleted(self) -> bool {
+        // SAFETY: live, or preserved by whoever runs our code.
+        unsafe { sys::interp_deleted(self.0) != 0 }
+    }
+
+    pub fn is_safe(self) -> bool {
+        // SAFETY: live.
+        unsafe { sys::is_safe(self.0) != 0 }
+    }
+
+    #[inline]
+    pub fn set_result(self, o: &Obj) {
+        // SAFETY: live interpreter and value; Tcl takes its own reference.
+        unsafe { sys::set_result(self.0, o.ptr()) }
+    }
+
+    pub fn result(self) -> Obj {
+        // SAFETY: the result is a live value.
+        unsafe { Obj::borrow(sys::get_result(self.0)) }
+    }
+
+    pub fn reset_result(self) {
+        // SAFETY: live.
+        unsafe { sys::reset_result(self.0) }
+    }
+
+    /// Sets message and errorCode for a return of TCL_ERROR.
+    pub fn set_error(self, message: &str, code: &Obj) {
+        self.set_result(&Obj::text(message));
+        // SAFETY: live; Tcl takes its own reference.
+        unsafe { sys::set_error_code(self.0, code.ptr()) }
+    }
+
+    pub fn add_error_info(self, text: &str) {
+        let o = Obj::text(text);
+        // SAFETY: live; the value is read only.
+        unsafe { sys::append_error_info(self.0, o.ptr()) }
+    }
+
+    /// Hands an error of a callback to the interpreter's background error handler.
+    pub fn background_error(self, code: i32) {
+        // SAFETY: live.
+        unsafe { sys::background_exception(self.0, code) }
+    }
+
+    /// Whether the script was cancelled (`interp cancel`); its message is then the result.
+    pub fn check_canceled(self) -> Result<(), Error> {
+        // SAFETY: live.
+        if unsafe { sys::canceled(self.0, sys::TCL_LEAVE_ERR_MSG) } == sys::TCL_OK {
+            Ok(())
+        } else {
+            Err(Error::Canceled)
+        }
+    }
+
+    /// Sets `name(element)`. The value's reference is ours until the variable has its own.
+    #[inline]
+    pub fn set_element(self, array: &Obj, element: &Obj, value: &Obj) -> bool {
+        // SAFETY: live values with references held by the caller.
+        unsafe {
+            !sys::set_var2(
+                self.0,
+                array.ptr(),
+                element.ptr(),
+                value.ptr(),
+                sys::TCL_LEAVE_ERR_MSG,
+            )
+            .is_null()
+        }
+    }
+
+    /// Unsets `name(element)` if it is there.
+    pub fn unset_element(self, array: &Obj, element: &Obj) {
+        let (Ok(a), Ok(e)) = (CString::new(array.raw()), CString::new(element.raw())) else {
+            return;
+        };
+        // SAFETY: live interpreter, NUL-terminated names; a missing element is no fault.
+        unsafe {
+            sys::unset_var2(self.0, a.as_ptr(), e.as_ptr(), 0);
+        }
+    }
+
+    /// The command that a name stands for at global level, if any.
+    pub fn find_command(self, name: &str) -> Option<Tcl_Command> {
+        let name = CString::new(super::utf::to_tcl(name, sys::is_tcl9())).ok()?;
+        // SAFETY: live interpreter; TCL_GLOBAL_ONLY looks from the global namespace.
+        let t = unsafe {
+            sys::find_command(self.0, name.as_ptr(), std::ptr::null_mut(), sys::TCL_GLOBAL_ONLY)
+        };
+        (!t.is_null()).then_some(t)
+    }
+
+    /// A command's qualified name.
+    pub fn command_name(self, token: Tcl_Command) -> Obj {
+        let o = Obj::empty();
+        // SAFETY: the token is of a live command; the value is new and ours alone.
+        unsafe { sys::command_full_name(self.0, token, o.ptr()) };
+        o
+    }
+
+    pub fn delete_command(self, token: Tcl_Command) {
+        // SAFETY: the token is of a live command.
+        unsafe {
+            sys::delete_command(self.0, token);
+        }
+    }
+
+    /// Makes a namespace, unless it is there, and has it export `names`.
+    pub fn namespace(self, name: &CStr, exports: &[&CStr]) {
+        // SAFETY: live interpreter, static strings.
+        unsafe {
+            let mut ns = sys::find_namespace(
+                self.0,
+                name.as_ptr(),
+                std::ptr::null_mut(),
+                sys::TCL_GLOBAL_ONLY,
+            );
+            if ns.is_null() {
+                ns = sys::create_namespace(
+                    self.0,
+                    name.as_ptr(),
+                    std::ptr::null_mut(),
+                    std::ptr::null(),
+                );
+            }
+            for export in exports {
+                sys::export(self.0, ns, export.as_ptr(), 0);
+            }
+        }
+    }
+
+    pub fn require_tcl(self) -> bool {
+        // SAFETY: live interpreter, static strings.
+        unsafe {
+            !sys::pkg_require(
+                self.0,
+                c"Tcl".as_ptr(),
+                c"8.6-".as_ptr(),
+                0,
+                std::ptr::null_mut(),
+            )
+            .is_null()
+        }
+    }
+
+    pub fn provide(self, name: &CStr, version: &CStr) -> bool {
+        // SAFETY: live interpreter, static strings.
+        unsafe {
+            sys::pkg_provide(self.0, name.as_ptr(), version.as_ptr(), std::ptr::null())
+                == sys::TCL_OK
+        }
+    }
+
+    /// Refuses with a plain message, before there is any state.
+    pub fn refuse(self, message: &str) {
+        self.set_error(message, &Obj::texts(["KAFKA", "STATE", message, "", ""]));
+    }
+
+    /// What the package keeps for this interpreter; made at the first call.
+    pub fn state(self) -> Rc<State> {
+        // SAFETY: live interpreter; the data is the box that this function put there.
+        unsafe {
+            let p = sys::get_assoc(self.0, KEY.as_ptr(), std::ptr::null_mut());
+            if !p.is_null() {
+                return (*p.cast::<Rc<State>>()).clone();
+            }
+            let state = Rc::new(State {
+                interp: self,
+                deleted: Cell::new(false),
+                commands: RefCell::default(),
+                data: RefCell::default(),
+                on_delete: RefCell::default(),
+            });
+            let boxed = Box::into_raw(Box::new(state.clone()));
+            sys::set_assoc(self.0, KEY.as_ptr(), Some(interp_deleted), boxed.cast::<c_void>());
+            state
+        }
+    }
+}
+
+impl State {
+    /// Whether the interpreter is gone or going.
+    pub fn deleted(&self) -> bool {
+        self.deleted.get() || self.interp.is_deleted()
+    }
+
+    /// Data of one type, made at the first call.
+    pub fn data<T: Default + 'static>(&self) -> Rc<T> {
+        let mut data = self.data.borrow_mut();
+        let any = data.entry(TypeId::of::<T>()).or_insert_with(|| Rc::new(T::default())).clone();
+        any.downcast::<T>().unwrap_or_default()
+    }
+
+    /// Has `f` called once when the interpreter is deleted, after its commands are gone.
+    pub fn on_delete(&self, f: fn(&State)) {
+        self.on_delete.borrow_mut().push(f);
+    }
+
+    /// The command of an object, while it lives.
+    pub fn command_of(&self, id: u64) -> Option<Entry> {
+        self.commands.borrow().get(&id).copied()
+    }
+}
+
+unsafe extern "C" fn interp_deleted(data: *mut c_void, _interp: *mut Tcl_Interp) {
+    // SAFETY: the box made in `state`; Tcl calls this once.
+    let state = unsafe { Box::from_raw(data.cast::<Rc<State>>()) };
+    let _ = guard(|| {
+        let hooks = state.on_delete.take();
+        for hook in hooks {
+            hook(&state);
+        }
+        state.deleted.set(true);
+    });
+}
+
+/// A C string for Tcl, or none when the text has a NUL.
+pub fn c_text(s: &str) -> Option<CString> {
+    CString::new(&*super::utf::to_tcl(s, sys::is_tcl9())).ok()
+}
+
+/// The bytes of a C string of Tcl's as text.
+///
+/// # Safety
+/// `p` points to a NUL-terminated string.
+pub unsafe fn from_c(p: *const c_char) -> String {
+    // SAFETY: by the contract above.
+    super::utf::from_tcl(unsafe { CStr::from_ptr(p) }.to_bytes()).into_owned()
+}
