@@ -1,0 +1,208 @@
+//! What a consumer with a group does. On a client without a group.id the group calls
+//! answer `UNKNOWN_GROUP`, on a producer all of them an error.
+
+use libc::c_void;
+
+use super::client::{Client, Kind};
+use super::errno::{Error, ErrorCode, Result};
+use super::ptr::string;
+use super::{raw, PartitionList, Queue};
+
+fn raw_or_null(list: Option<&PartitionList>) -> *const raw::list_t {
+    list.map_or(std::ptr::null(), PartitionList::as_ptr)
+}
+
+impl Client {
+    /// Subscribes to the topics of the list; names that start with `^` are regular
+    /// expressions (`rd_kafka_subscribe`).
+    pub fn subscribe(&self, topics: &PartitionList) -> Result<()> {
+        // SAFETY: handle and list are valid; the list is copied.
+        ErrorCode(unsafe { raw::rd_kafka_subscribe(self.as_ptr(), topics.as_ptr()) }).ok()
+    }
+
+    /// Ends the subscription (`rd_kafka_unsubscribe`).
+    pub fn unsubscribe(&self) -> Result<()> {
+        // SAFETY: the handle is valid.
+        ErrorCode(unsafe { raw::rd_kafka_unsubscribe(self.as_ptr()) }).ok()
+    }
+
+    /// What is subscribed to (`rd_kafka_subscription`).
+    pub fn subscription(&self) -> Result<PartitionList> {
+        let mut list = std::ptr::null_mut();
+        // SAFETY: handle and out pointer are valid; the list returned is ours.
+        unsafe {
+            ErrorCode(raw::rd_kafka_subscription(self.as_ptr(), &mut list)).ok()?;
+            Ok(PartitionList::from_raw(list))
+        }
+    }
+
+    /// Replaces the assignment; `None` clears it (`rd_kafka_assign`).
+    pub fn assign(&self, list: Option<&PartitionList>) -> Result<()> {
+        // SAFETY: the handle is valid, the list too or null; it is copied.
+        ErrorCode(unsafe { raw::rd_kafka_assign(self.as_ptr(), raw_or_null(list)) }).ok()
+    }
+
+    /// Adds to the assignment (`rd_kafka_incremental_assign`).
+    pub fn incremental_assign(&self, list: &PartitionList) -> Result<()> {
+        // SAFETY: handle and list are valid; the list is copied, the error taken over.
+        unsafe {
+            Error::take(raw::rd_kafka_incremental_assign(
+                self.as_ptr(),
+                list.as_ptr().cast::<raw::bound_list_t>(),
+            ))
+        }
+    }
+
+    /// Takes from the assignment (`rd_kafka_incremental_unassign`).
+    pub fn incremental_unassign(&self, list: &PartitionList) -> Result<()> {
+        // SAFETY: as for `incremental_assign`.
+        unsafe {
+            Error::take(raw::rd_kafka_incremental_unassign(
+                self.as_ptr(),
+                list.as_ptr().cast::<raw::bound_list_t>(),
+            ))
+        }
+    }
+
+    /// What is assigned (`rd_kafka_assignment`).
+    pub fn assignment(&self) -> Result<PartitionList> {
+        let mut list = std::ptr::null_mut();
+        // SAFETY: handle and out pointer are valid; the list returned is ours.
+        unsafe {
+            ErrorCode(raw::rd_kafka_assignment(self.as_ptr(), &mut list)).ok()?;
+            Ok(PartitionList::from_raw(list))
+        }
+    }
+
+    /// Whether the group took the assignment away already (`rd_kafka_assignment_lost`).
+    pub fn assignment_lost(&self) -> bool {
+        // SAFETY: the handle is valid.
+        unsafe { raw::rd_kafka_assignment_lost(self.as_ptr()) != 0 }
+    }
+
+    /// `NONE`, `EAGER` or `COOPERATIVE` (`rd_kafka_rebalance_protocol`).
+    pub fn rebalance_protocol(&self) -> String {
+        // SAFETY: the handle is valid; the result is a static string or null.
+        let name = unsafe { string(raw::rd_kafka_rebalance_protocol(self.as_ptr())) };
+        if name.is_empty() {
+            "NONE".to_owned()
+        } else {
+            name
+        }
+    }
+
+    /// Sets each element's offset to the one behind the last message that librdkafka
+    /// gave out (`rd_kafka_position`).
+    pub fn position(&self, list: &mut PartitionList) -> Result<()> {
+        self.need(Kind::Consumer)?;
+        // SAFETY: handle and list are valid, and the list is borrowed exclusively.
+        ErrorCode(unsafe { raw::rd_kafka_position(self.as_ptr(), list.as_mut_ptr()) }).ok()
+    }
+
+    /// Sets each element's offset and metadata to what the group committed. Blocks up
+    /// to `timeout_ms` (`rd_kafka_committed`).
+    pub fn committed(&self, list: &mut PartitionList, timeout_ms: i32) -> Result<()> {
+        // SAFETY: as for `position`.
+        ErrorCode(unsafe { raw::rd_kafka_committed(self.as_ptr(), list.as_mut_ptr(), timeout_ms) })
+            .ok()
+    }
+
+    /// Commits these offsets, or the stored ones (`rd_kafka_commit`). Without `async_`
+    /// it blocks until the answer; with it an `OffsetCommit` event tells.
+    pub fn commit(&self, list: Option<&PartitionList>, async_: bool) -> Result<()> {
+        // SAFETY: the handle is valid, the list too or null; it is copied.
+        ErrorCode(unsafe {
+            raw::rd_kafka_commit(self.as_ptr(), raw_or_null(list), i32::from(async_))
+        })
+        .ok()
+    }
+
+    /// Commits without blocking; the `OffsetCommit` event comes to `queue`
+    /// (`rd_kafka_commit_queue`).
+    pub fn commit_queue(&self, list: Option<&PartitionList>, queue: &Queue) -> Result<()> {
+        queue.need_client(self)?;
+        // SAFETY: handle and queue are valid, the list too or null; without a callback
+        // the result is an event of the queue.
+        ErrorCode(unsafe {
+            raw::rd_kafka_commit_queue(
+                self.as_ptr(),
+                raw_or_null(list),
+                queue.as_ptr(),
+                None,
+                std::ptr::null_mut::<c_void>(),
+            )
+        })
+        .ok()
+    }
+
+    /// Stores offsets for the next commit (`rd_kafka_offsets_store`). Errors of single
+    /// partitions are in the list; an error is returned only when none could be stored.
+    pub fn store_offsets(&self, list: &mut PartitionList) -> Result<()> {
+        self.need(Kind::Consumer)?;
+        // SAFETY: as for `position`.
+        ErrorCode(unsafe { raw::rd_kafka_offsets_store(self.as_ptr(), list.as_mut_ptr()) }).ok()
+    }
+
+    /// Stops fetching the partitions; errors are in the list (`rd_kafka_pause_partitions`).
+    pub fn pause(&self, list: &mut PartitionList) -> Result<()> {
+        self.need(Kind::Consumer)?;
+        // SAFETY: as for `position`.
+        ErrorCode(unsafe { raw::rd_kafka_pause_partitions(self.as_ptr(), list.as_mut_ptr()) }).ok()
+    }
+
+    /// Goes on fetching; errors are in the list (`rd_kafka_resume_partitions`).
+    pub fn resume(&self, list: &mut PartitionList) -> Result<()> {
+        self.need(Kind::Consumer)?;
+        // SAFETY: as for `position`.
+        ErrorCode(unsafe { raw::rd_kafka_resume_partitions(self.as_ptr(), list.as_mut_ptr()) }).ok()
+    }
+
+    /// Moves assigned partitions to the elements' offsets, waiting up to `timeout_ms`;
+    /// 0 doesn't wait. Errors of single partitions are in the list
+    /// (`rd_kafka_seek_partitions`).
+    pub fn seek(&self, list: &mut PartitionList, timeout_ms: i32) -> Result<()> {
+        self.need(Kind::Consumer)?;
+        // SAFETY: as for `position`; the error is taken over.
+        unsafe {
+            Error::take(raw::rd_kafka_seek_partitions(
+                self.as_ptr(),
+                list.as_mut_ptr().cast::<raw::bound_list_t>(),
+                timeout_ms,
+            ))
+        }
+    }
+
+    /// Begins to close the consumer; rebalance and commit events go to `queue`, which
+    /// has to be served until [`closed`](Client::closed)
+    /// (`rd_kafka_consumer_close_queue`).
+    pub fn close_queue(&self, queue: &Queue) -> Result<()> {
+        queue.need_client(self)?;
+        // SAFETY: handle and queue are valid; the error is taken over.
+        unsafe {
+            Error::take(raw::rd_kafka_consumer_close_queue(
+                self.as_ptr(),
+                queue.as_ptr(),
+            ))
+        }
+    }
+
+    /// Whether closing has ended (`rd_kafka_consumer_closed`).
+    pub fn closed(&self) -> bool {
+        // SAFETY: the handle is valid.
+        unsafe { raw::rd_kafka_consumer_closed(self.as_ptr()) != 0 }
+    }
+
+    /// The id that the group gave this member; `None` without one (`rd_kafka_memberid`).
+    pub fn member_id(&self) -> Option<String> {
+        // SAFETY: the handle is valid; the string is ours and freed once.
+        unsafe {
+            let id = raw::rd_kafka_memberid(self.as_ptr());
+            if id.is_null() {
+                return None;
+            }
+            let copy = string(id);
+            raw::rd_kafka_mem_free(self.as_ptr(), id.cast::<c_void>());
+            Some(copy).filter(|id| !id.is_empty())
+        }
+    }
+}

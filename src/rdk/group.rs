@@ -1,0 +1,111 @@
+//! Who a consumer is in its group: what a transaction needs to commit its offsets.
+
+use std::ptr::NonNull;
+
+use libc::c_void;
+
+use super::client::Client;
+use super::errno::{Error, ErrorCode, Result};
+use super::ptr::string;
+use super::raw;
+
+/// A snapshot of a consumer's membership (`rd_kafka_consumer_group_metadata_t`).
+pub struct GroupMetadata(NonNull<raw::rd_kafka_consumer_group_metadata_t>);
+
+// SAFETY: a plain copy of strings and numbers that belongs to no thread and no client.
+unsafe impl Send for GroupMetadata {}
+// SAFETY: it is never changed.
+unsafe impl Sync for GroupMetadata {}
+
+impl GroupMetadata {
+    pub(super) fn as_ptr(&self) -> *const raw::rd_kafka_consumer_group_metadata_t {
+        self.0.as_ptr()
+    }
+
+    /// The group's id.
+    pub fn group_id(&self) -> String {
+        // SAFETY: the object is valid, and the string is its own.
+        unsafe {
+            string(raw::rd_kafka_consumer_group_metadata_group_id(
+                self.as_ptr(),
+            ))
+        }
+    }
+
+    /// The member's id; empty before it joined.
+    pub fn member_id(&self) -> String {
+        // SAFETY: as for `group_id`.
+        unsafe {
+            string(raw::rd_kafka_consumer_group_metadata_member_id(
+                self.as_ptr(),
+            ))
+        }
+    }
+
+    /// The static member's id (`group.instance.id`), if it is one.
+    pub fn group_instance_id(&self) -> Option<String> {
+        // SAFETY: as for `group_id`; null when there is none.
+        unsafe {
+            let id = raw::rd_kafka_consumer_group_metadata_group_instance_id(self.as_ptr());
+            (!id.is_null()).then(|| string(id))
+        }
+    }
+
+    /// The group's generation, -1 before the first.
+    pub fn generation_id(&self) -> i32 {
+        // SAFETY: the object is valid.
+        unsafe { raw::rd_kafka_consumer_group_metadata_generation_id(self.as_ptr()) }
+    }
+
+    /// Bytes that [`from_bytes`](GroupMetadata::from_bytes) reads, in this process or
+    /// another (`rd_kafka_consumer_group_metadata_write`).
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let mut buffer: *mut c_void = std::ptr::null_mut();
+        let mut size = 0;
+        // SAFETY: object and out pointers are valid; the buffer is ours, has `size`
+        // bytes, is copied and freed once, without a client as it came without one.
+        unsafe {
+            Error::take(raw::rd_kafka_consumer_group_metadata_write(
+                self.as_ptr(),
+                &mut buffer,
+                &mut size,
+            ))?;
+            let copy = std::slice::from_raw_parts(buffer.cast::<u8>(), size).to_vec();
+            raw::rd_kafka_mem_free(std::ptr::null_mut(), buffer);
+            Ok(copy)
+        }
+    }
+
+    /// The reverse (`rd_kafka_consumer_group_metadata_read`). Error: `BAD_MSG`.
+    pub fn from_bytes(bytes: &[u8]) -> Result<GroupMetadata> {
+        let mut found = std::ptr::null_mut();
+        // SAFETY: the bytes are valid through the call; the object is ours on success.
+        unsafe {
+            Error::take(raw::rd_kafka_consumer_group_metadata_read(
+                &mut found,
+                bytes.as_ptr().cast(),
+                bytes.len(),
+            ))?;
+        }
+        NonNull::new(found)
+            .map(GroupMetadata)
+            .ok_or_else(|| Error::new(ErrorCode::BAD_MSG))
+    }
+}
+
+impl Drop for GroupMetadata {
+    fn drop(&mut self) {
+        // SAFETY: valid, ours, and not used again.
+        unsafe { raw::rd_kafka_consumer_group_metadata_destroy(self.0.as_ptr()) }
+    }
+}
+
+impl Client {
+    /// This consumer's membership now; `None` without a group
+    /// (`rd_kafka_consumer_group_metadata`).
+    pub fn group_metadata(&self) -> Option<GroupMetadata> {
+        // SAFETY: the handle is valid; the object returned is ours.
+        let found = unsafe { raw::rd_kafka_consumer_group_metadata(self.as_ptr()) };
+        NonNull::new(found).map(GroupMetadata)
+    }
+}

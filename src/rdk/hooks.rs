@@ -1,0 +1,186 @@
+//! Log lines and throttling: what comes by callback, for want of a usable event.
+
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use libc::{c_char, c_int, c_void};
+
+use super::ptr::string;
+use super::registry::Registry;
+use super::secrets::redact;
+use super::{raw, Conf};
+
+/// A line of librdkafka's log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLine {
+    /// syslog's severity: 0 (emergency) to 7 (debug).
+    pub level: i32,
+    /// librdkafka's name for the place, such as `FAIL`.
+    pub facility: String,
+    /// The text, the client's secrets replaced by `[redacted]`.
+    pub message: String,
+    /// The client's name (`rd_kafka_name`); empty while it is being made.
+    pub name: String,
+}
+
+/// What a client reports by callback.
+///
+/// Called in librdkafka's threads, and in the thread that makes the client or
+/// polls a queue. An implementation must return soon, must not call into the
+/// client (librdkafka may hold its locks) and must never touch Tcl.
+pub trait Hooks: Send + Sync + 'static {
+    /// A log line.
+    fn log(&self, line: LogLine);
+
+    /// A broker slowed this client down by `throttle_ms`. Called inside
+    /// [`Queue::poll`](super::Queue::poll) of the client's main queue.
+    fn throttle(&self, broker: String, id: i32, throttle_ms: i32) {
+        let _ = (broker, id, throttle_ms);
+    }
+}
+
+struct Entry {
+    hooks: Arc<dyn Hooks>,
+    secrets: RwLock<Vec<String>>,
+}
+
+static ENTRIES: Registry<Entry> = Registry::new();
+
+/// Registers the hooks of a client with this configuration.
+pub(super) fn register(hooks: Arc<dyn Hooks>, secrets: Vec<String>) -> usize {
+    ENTRIES.add(Arc::new(Entry {
+        hooks,
+        secrets: RwLock::new(secrets),
+    }))
+}
+
+/// Forgets them, after the client's last thread has ended.
+pub(super) fn unregister(id: usize) {
+    drop(ENTRIES.remove(id));
+}
+
+/// Adds to what the client's log lines must not show.
+pub(super) fn add_secret(id: usize, secret: &str) {
+    if secret.is_empty() {
+        return;
+    }
+    if let Some(entry) = ENTRIES.get(id) {
+        let mut secrets = entry
+            .secrets
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        if !secrets.iter().any(|known| known == secret) {
+            secrets.push(secret.to_owned());
+        }
+    }
+}
+
+/// Sets the callbacks and the number on a configuration that becomes a client's.
+pub(super) fn install(conf: &mut Conf, id: usize) {
+    // SAFETY: the configuration is valid and ours; the callbacks stay in memory since
+    // the library is never unloaded; the opaque is a number and never followed.
+    unsafe {
+        raw::rd_kafka_conf_set_opaque(conf.as_ptr(), id as *mut c_void);
+        raw::rd_kafka_conf_set_log_cb(conf.as_ptr(), Some(on_log));
+        raw::rd_kafka_conf_set_throttle_cb(conf.as_ptr(), Some(on_throttle));
+    }
+}
+
+unsafe extern "C" fn on_log(
+    rk: *const raw::rd_kafka_t,
+    level: c_int,
+    facility: *const c_char,
+    message: *const c_char,
+) {
+    // A panic must not unwind into C. It is dropped: there is nobody to tell, and the
+    // log is what one would tell it with.
+    let _ = catch_unwind(AssertUnwindSafe(|| {
+        if rk.is_null() {
+            return;
+        }
+        // SAFETY: librdkafka calls with a handle whose configuration is set, opaque
+        // included, and with strings that live through the call.
+        let (id, facility, message, name) = unsafe {
+            (
+                raw::rd_kafka_opaque(rk) as usize,
+                string(facility),
+                string(message),
+                string(raw::rd_kafka_name(rk)),
+            )
+        };
+        let Some(entry) = ENTRIES.get(id) else {
+            return;
+        };
+        let message = redact(
+            &message,
+            &entry.secrets.read().unwrap_or_else(PoisonError::into_inner),
+        );
+        entry.hooks.log(LogLine {
+            level,
+            facility,
+            message,
+            name,
+        });
+    }));
+}
+
+unsafe extern "C" fn on_throttle(
+    _rk: *mut raw::rd_kafka_t,
+    broker: *const c_char,
+    broker_id: i32,
+    throttle_ms: c_int,
+    opaque: *mut c_void,
+) {
+    let _ = catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: the string lives through the call.
+        let broker = unsafe { string(broker) };
+        if let Some(entry) = ENTRIES.get(opaque as usize) {
+            entry.hooks.throttle(broker, broker_id, throttle_ms);
+        }
+    }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::CString;
+    use std::sync::Mutex;
+
+    #[derive(Default)]
+    struct Seen(Mutex<Vec<(String, i32, i32)>>);
+
+    impl Hooks for Seen {
+        fn log(&self, _: LogLine) {}
+        fn throttle(&self, broker: String, id: i32, throttle_ms: i32) {
+            if throttle_ms < 0 {
+                panic!("a hook may be buggy");
+            }
+            self.0.lock().unwrap().push((broker, id, throttle_ms));
+        }
+    }
+
+    #[test]
+    fn throttling_reaches_the_hook_by_number() {
+        let seen = Arc::new(Seen::default());
+        let id = register(seen.clone(), Vec::new());
+        let broker = CString::new("b:1/1").unwrap();
+        let call = |opaque: usize, ms| {
+            // SAFETY: the callback doesn't use the handle.
+            unsafe {
+                on_throttle(
+                    std::ptr::null_mut(),
+                    broker.as_ptr(),
+                    1,
+                    ms,
+                    opaque as *mut c_void,
+                )
+            }
+        };
+        call(id, 20);
+        call(id, -1);
+        call(id + 1_000_000, 30);
+        unregister(id);
+        call(id, 40);
+        assert_eq!(*seen.0.lock().unwrap(), [("b:1/1".to_owned(), 1, 20)]);
+    }
+}

@@ -1,0 +1,78 @@
+//! Credentials that change while a client lives.
+
+use std::ffi::CString;
+
+use super::client::Client;
+use super::errno::{Error, ErrorCode, Result};
+use super::ptr::{cstring, ErrBuf};
+use super::raw;
+
+impl Client {
+    /// User and password for PLAIN and SCRAM from the next authentication on
+    /// (`rd_kafka_sasl_set_credentials`).
+    pub fn sasl_set_credentials(&self, user: &str, password: &str) -> Result<()> {
+        self.hide(password);
+        let user = cstring(user, "user")?;
+        let password = cstring(password, "password")?;
+        // SAFETY: handle and strings are valid through the call, which copies them; the
+        // error is taken over.
+        unsafe {
+            Error::take(raw::rd_kafka_sasl_set_credentials(
+                self.as_ptr(),
+                user.as_ptr(),
+                password.as_ptr(),
+            ))
+        }
+    }
+
+    /// Answers a token refresh (`rd_kafka_oauthbearer_set_token`). `lifetime_ms` is when
+    /// the token ends, in milliseconds since 1970.
+    pub fn oauthbearer_set_token(
+        &self,
+        token: &str,
+        lifetime_ms: i64,
+        principal: &str,
+        extensions: &[(&str, &str)],
+    ) -> Result<()> {
+        self.hide(token);
+        let token = cstring(token, "token")?;
+        let principal = cstring(principal, "principal")?;
+        let mut words: Vec<CString> = Vec::with_capacity(2 * extensions.len());
+        for (key, value) in extensions {
+            words.push(cstring(key, "extension")?);
+            words.push(cstring(value, "extension")?);
+        }
+        let mut pointers: Vec<*const libc::c_char> =
+            words.iter().map(|word| word.as_ptr()).collect();
+        let mut text = ErrBuf::new();
+        // SAFETY: handle, strings and the array of `pointers.len()` strings are valid
+        // through the call, which copies them.
+        let code = unsafe {
+            raw::rd_kafka_oauthbearer_set_token(
+                self.as_ptr(),
+                token.as_ptr(),
+                lifetime_ms,
+                principal.as_ptr(),
+                pointers.as_mut_ptr(),
+                pointers.len(),
+                text.as_mut_ptr(),
+                text.len(),
+            )
+        };
+        match ErrorCode(code).error() {
+            None => Ok(()),
+            Some(code) => Err(Error::with_detail(code, text.text())),
+        }
+    }
+
+    /// Tells that there is no token, and why; librdkafka asks again in ten seconds
+    /// (`rd_kafka_oauthbearer_set_token_failure`).
+    pub fn oauthbearer_set_token_failure(&self, reason: &str) -> Result<()> {
+        let reason = cstring(reason, "reason")?;
+        // SAFETY: handle and string are valid through the call.
+        ErrorCode(unsafe {
+            raw::rd_kafka_oauthbearer_set_token_failure(self.as_ptr(), reason.as_ptr())
+        })
+        .ok()
+    }
+}
