@@ -1,0 +1,94 @@
+# Build, try, test and install the `kafka` package for Tcl.
+#
+# Every target that compiles uses Cargo's release profile: librdkafka takes over
+# a minute to build, and with one profile it is built once.
+
+VERSION    := $(shell sed -n 's/^version *= *"\(.*\)"/\1/p' Cargo.toml | head -n 1)
+TCLSH      ?= tclsh
+# rustup's directory is often missing from PATH in cron, CI and sudo.
+CARGO      ?= $(shell command -v cargo || echo $(HOME)/.cargo/bin/cargo)
+PREFIX     ?= /usr/local
+# On Debian and Ubuntu tclsh searches /usr/local/lib/tcltk and /usr/lib/tcltk.
+INSTALLDIR  = $(DESTDIR)$(PREFIX)/lib/tcltk/kafka$(VERSION)
+
+# Where cargo puts its output, and what Tcl is to find: build/ holds the package
+# as it will be installed, so that tests and demos run what a user will run.
+TARGET     := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
+PACKAGE    := build/kafka$(VERSION)
+
+SHLIB_EXT  := $(if $(filter Darwin,$(shell uname -s)),dylib,so)
+LIBFILE    := libkafka$(VERSION).$(SHLIB_EXT)
+TCL_FILES  := $(wildcard tcl/*.tcl)
+
+# Cargo is no sub-make: make's -j must not reach it (nor the make that builds
+# librdkafka) as a job server that it can't talk to.
+RUN_CARGO  := env -u MAKEFLAGS -u MFLAGS $(CARGO)
+
+export TCLSH CARGO
+# A Tcl list, hence the braces.
+export TCLLIBPATH := {$(CURDIR)/build}
+
+.DEFAULT_GOAL := build
+.DELETE_ON_ERROR:
+.PHONY: build stage demo test check doc install uninstall clean help
+
+build: ## compile and lay out the package under build/ (the default)
+	@scripts/setup build
+	@$(RUN_CARGO) build --release --locked --lib
+	@$(MAKE) --no-print-directory stage
+
+# Cargo alone knows whether anything has to be compiled, so staging is a step
+# after it and not a file rule. The directory is made aside and renamed: a
+# process that has the old library open keeps it.
+stage:
+	@rm -rf build/.new && mkdir -p build/.new/tcl
+	@cp $(TARGET)/release/libkafka.$(SHLIB_EXT) build/.new/$(LIBFILE)
+	@cp $(TCL_FILES) build/.new/tcl/
+	@sed -e 's/@VERSION@/$(VERSION)/g' -e 's/@LIBFILE@/$(LIBFILE)/g' \
+	    pkgIndex.tcl.in > build/.new/pkgIndex.tcl
+	@rm -rf build/kafka* && mv build/.new $(PACKAGE)
+
+demo: ## 100,000 messages through an embedded cluster (or KAFKA_BOOTSTRAP)
+	@scripts/setup demo
+	@$(MAKE) --no-print-directory build
+	@$(TCLSH) demos/quickstart.tcl
+
+test: ## all tests; T="name ..." runs only tests/name.test
+	@scripts/setup test
+	@$(MAKE) --no-print-directory build
+	@scripts/test $(T)
+
+check: ## format, lints, layering, and generated text up to date
+	@scripts/setup check
+	@$(RUN_CARGO) fmt --check
+	@$(RUN_CARGO) clippy --release --locked --all-targets -- -D warnings
+	@$(RUN_CARGO) test --release --locked --test layering --quiet
+	@$(MAKE) --no-print-directory build
+	@$(TCLSH) scripts/generate.tcl --check
+
+doc: ## write the generated pages under doc/ anew
+	@scripts/setup demo
+	@$(MAKE) --no-print-directory build
+	@$(TCLSH) scripts/generate.tcl
+
+# Installing takes what is built, so that `make && sudo make install` neither
+# compiles as root nor needs cargo in root's PATH.
+install: ## into $(DESTDIR)$(PREFIX)/lib/tcltk/kafka$(VERSION)
+	@test -f $(PACKAGE)/pkgIndex.tcl || $(MAKE) --no-print-directory build
+	@rm -rf "$(INSTALLDIR)"
+	install -d "$(INSTALLDIR)/tcl"
+	install -m 644 $(PACKAGE)/pkgIndex.tcl $(PACKAGE)/$(LIBFILE) "$(INSTALLDIR)"
+	install -m 644 $(PACKAGE)/tcl/*.tcl "$(INSTALLDIR)/tcl"
+
+uninstall: ## remove what install has put there
+	rm -rf "$(INSTALLDIR)"
+
+clean: ## remove build/ and cargo's output
+	rm -rf build
+	$(RUN_CARGO) clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
+	    while IFS='|' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+	@echo
+	@echo '  Variables: TCLSH=tclsh9.0  PREFIX=/usr  DESTDIR=...  CARGO_TARGET_DIR=...'

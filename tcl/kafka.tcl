@@ -1,0 +1,292 @@
+# kafka.tcl -- the easy interface of package kafka.
+#
+# One cluster, one producer, one consumer: enough for most programs.
+#
+#     package require kafka
+#     kafka::brokers {kafka1:9092 kafka2:9092}
+#     kafka::topic_producer flights flights.live
+#     flights produce -1 $payload $key
+#
+# Behind these commands stand ordinary objects, made when they are first needed:
+# ::kafka::master, ::kafka::producer and ::kafka::consumer. A script may configure
+# them between the steps, or delete them; the next call makes a new one. That is
+# why no flags say what is set up: only the commands themselves are looked at.
+#
+# A call that fails leaves things as they were: objects that it made on the way
+# are deleted again, and the broker list is the one from before.
+
+namespace eval ::kafka {
+    # Exactly KafkaTcl's names. (It exported everything in its namespace; a script
+    # that imports ::kafka::* must not find its own commands hidden by later ones.)
+    namespace export -clear \
+        kafka setup brokers setup_producer setup_consumer \
+        topic_producer topic_consumer subscriber logger \
+        master producer consumer
+
+    # What objects made from now on connect to; -brokers and kafka::brokers set it.
+    # Scripts for KafkaTcl read it, and set loggingEnabled to see what is made, so
+    # both keep their place and name.
+    variable brokers 127.0.0.1
+    variable loggingEnabled 0
+}
+
+# What is not for scripts lives here, out of sight of `info commands ::kafka::*`.
+namespace eval ::kafka::easy {
+    # Subscribers made by kafka::subscriber that still exist, for teardown.
+    variable subscribers {}
+}
+
+# logger message -- one line on stderr, if ::kafka::loggingEnabled is true.
+proc ::kafka::logger {message} {
+    variable loggingEnabled
+    if {$loggingEnabled} {
+        puts stderr "kafka: $message"
+    }
+    return
+}
+
+# setup ?-brokers list? -- make ::kafka::master unless it exists.
+proc ::kafka::setup {args} {
+    easy::Attempt {
+        easy::Options kafka::setup "" $args
+        easy::NeedMaster
+    }
+    return
+}
+
+# brokers list -- what to connect to from now on: hosts or host:port, as a list.
+# Objects that exist keep the brokers they have.
+proc ::kafka::brokers {brokerList} {
+    easy::Attempt {
+        easy::SetBrokers $brokerList
+        easy::NeedMaster
+    }
+    return
+}
+
+# setup_producer ?-brokers list? -- make ::kafka::producer unless it exists.
+proc ::kafka::setup_producer {args} {
+    easy::Attempt {
+        easy::Options kafka::setup_producer "" $args
+        easy::NeedHandle producer
+    }
+    return
+}
+
+# setup_consumer ?-brokers list? -- make ::kafka::consumer unless it exists.
+proc ::kafka::setup_consumer {args} {
+    easy::Attempt {
+        easy::Options kafka::setup_consumer "" $args
+        easy::NeedHandle consumer
+    }
+    return
+}
+
+# topic_producer command topic -- make a command that produces to topic.
+proc ::kafka::topic_producer {command topic} {
+    easy::Attempt {
+        easy::NeedHandle producer
+        ::kafka::producer new_topic $command $topic
+    }
+}
+
+# topic_consumer command topic -- make a command that consumes from topic.
+proc ::kafka::topic_consumer {command topic} {
+    easy::Attempt {
+        easy::NeedHandle consumer
+        ::kafka::consumer new_topic $command $topic
+    }
+}
+
+# subscriber group ?-brokers list? -- make a subscriber and return its command.
+#
+# The group and the brokers go into the master's configuration and stay there, as
+# they did in KafkaTcl: scripts rely on it that make further objects from
+# ::kafka::master without naming them again. Only a failure takes them back.
+proc ::kafka::subscriber {group args} {
+    variable brokers
+    easy::Attempt {
+        easy::Options kafka::subscriber group $args
+        if {$group eq ""} {
+            easy::Refuse "group must not be empty"
+        }
+        easy::NeedMaster
+        set subscriber [easy::WithConfig [list \
+            group.id $group bootstrap.servers [easy::Bootstrap $brokers]] {
+            ::kafka::master subscriber #auto
+        }]
+        easy::Remember $subscriber
+        logger "made subscriber $subscriber of group $group with brokers $brokers"
+        set subscriber
+    }
+}
+
+# teardown -- close what this interface has made and forget the brokers.
+#
+# Closing waits: messages produced are delivered, subscribers commit and leave
+# their groups, each within its own bound. Everything is attempted; the first
+# error is then thrown. A later call of any command here starts afresh.
+proc ::kafka::teardown {} {
+    variable brokers
+    set failure ""
+
+    # Subscribers and handles before the master: their last events still find the
+    # master's callbacks. Topics and queues go with their handles.
+    set objects [set easy::subscribers]
+    lappend objects ::kafka::consumer ::kafka::producer
+    foreach object $objects {
+        if {![easy::Exists $object]} {continue}
+        if {[catch {$object close} message options]} {
+            # Inside one of its own callbacks a close may be refused: delete
+            # finishes in the background.
+            if {[easy::Exists $object]} {catch {$object delete}}
+            if {$failure eq ""} {set failure [list $options $message]}
+        }
+    }
+    if {[easy::Exists ::kafka::master]} {
+        ::kafka::master delete
+    }
+    set brokers 127.0.0.1
+    logger "torn down"
+
+    if {$failure ne ""} {
+        lassign $failure options message
+        return -options [dict incr options -level] $message
+    }
+    return
+}
+
+# Exists command -- whether a command of that qualified name exists.
+proc ::kafka::easy::Exists {command} {
+    expr {[namespace which -command $command] ne ""}
+}
+
+# Attempt script -- evaluate script in the caller's frame; if it fails, delete
+# those of the three shared objects that it has made, put back the broker list
+# and pass the error on as if the caller had thrown it.
+proc ::kafka::easy::Attempt {script} {
+    set brokersBefore $::kafka::brokers
+    set missing {}
+    foreach object {::kafka::consumer ::kafka::producer ::kafka::master} {
+        if {![Exists $object]} {lappend missing $object}
+    }
+    if {[catch {uplevel 1 $script} result options]} {
+        foreach object $missing {
+            if {[Exists $object]} {catch {$object delete}}
+        }
+        set ::kafka::brokers $brokersBefore
+        # Through this proc and its caller: the error then comes from the line of
+        # the script that called the easy interface.
+        return -options [dict incr options -level 2] $result
+    }
+    return $result
+}
+
+# Options command fixed words -- take `?-brokers list?` from a command's words.
+proc ::kafka::easy::Options {command fixed words} {
+    foreach {option value} $words {
+        if {$option ne "-brokers"} {
+            return -code error -errorcode [list TCL LOOKUP INDEX option $option] \
+                "bad option \"$option\": must be -brokers"
+        }
+    }
+    if {[llength $words] % 2} {
+        return -code error -errorcode {TCL WRONGARGS} "wrong # args: should be\
+            \"[join [list $command {*}$fixed] " "] ?-brokers list?\""
+    }
+    foreach {option value} $words {
+        SetBrokers $value
+    }
+}
+
+# SetBrokers list -- check a broker list, then keep it as it was given.
+proc ::kafka::easy::SetBrokers {list} {
+    Bootstrap $list
+    set ::kafka::brokers $list
+    return
+}
+
+# Bootstrap list -- a broker list as librdkafka wants it: host:port,host:port. An
+# element that has commas already is accepted, since that is how the value of
+# bootstrap.servers is usually at hand.
+proc ::kafka::easy::Bootstrap {list} {
+    if {![string is list $list]} {
+        Refuse "brokers is not a list: $list"
+    }
+    set hosts {}
+    foreach element $list {
+        foreach host [split $element ", \t\r\n"] {
+            if {$host ne ""} {lappend hosts $host}
+        }
+    }
+    if {![llength $hosts]} {
+        Refuse "brokers must name at least one host"
+    }
+    return [join $hosts ,]
+}
+
+# NeedMaster -- make ::kafka::master unless it exists.
+proc ::kafka::easy::NeedMaster {} {
+    if {![Exists ::kafka::master]} {
+        ::kafka::kafka create ::kafka::master
+        ::kafka::logger "made ::kafka::master"
+    }
+    return
+}
+
+# NeedHandle producer|consumer -- make that handle, connected to the brokers,
+# unless it exists.
+proc ::kafka::easy::NeedHandle {type} {
+    if {[Exists ::kafka::$type]} {return}
+    NeedMaster
+    ::kafka::master ${type}_creator ::kafka::$type
+    ::kafka::$type add_brokers [Bootstrap $::kafka::brokers]
+    ::kafka::logger "made ::kafka::$type with brokers $::kafka::brokers"
+    return
+}
+
+# WithConfig pairs script -- set properties of the master and evaluate script; if
+# that fails, put back the values from before.
+proc ::kafka::easy::WithConfig {pairs script} {
+    set before [::kafka::master config]
+    ::kafka::master config {*}$pairs
+    try {
+        uplevel 1 $script
+    } on error {message options} {
+        foreach key [dict keys $pairs] {
+            # There is no way to unset a property; empty is what an unset one does.
+            set value ""
+            if {[dict exists $before $key]} {set value [dict get $before $key]}
+            catch {::kafka::master config $key $value}
+        }
+        return -options $options $message
+    }
+}
+
+# Remember subscriber -- keep it for teardown, until it is deleted. A name that a
+# deleted one has freed may be given to an object that isn't ours.
+proc ::kafka::easy::Remember {subscriber} {
+    variable subscribers
+    lappend subscribers $subscriber
+    trace add command $subscriber {rename delete} ::kafka::easy::Moved
+}
+
+# Moved old new operation -- a trace: follow a renamed subscriber, drop a deleted.
+proc ::kafka::easy::Moved {old new operation} {
+    variable subscribers
+    set index [lsearch -exact $subscribers $old]
+    if {$index < 0} {return}
+    if {$new eq ""} {
+        set subscribers [lreplace $subscribers $index $index]
+    } else {
+        lset subscribers $index $new
+    }
+}
+
+# Refuse detail -- throw an invalid argument in the package's own form.
+proc ::kafka::easy::Refuse {detail} {
+    set text "Local: Invalid argument or configuration"
+    return -code error \
+        -errorcode [list KAFKA RD_KAFKA_RESP_ERR__INVALID_ARG $text $detail {}] \
+        "kafka error: $text ($detail)"
+}

@@ -1,0 +1,368 @@
+# helper.tcl -- what every test file sources first.
+#
+#     source [file join [file dirname [info script]] helper.tcl]
+#     test subject-1.1 {what it shows} -body {...} -result ...
+#     done
+#
+# `done` must be the last command of a file. It deletes what is left over, kills
+# the children that are left over, and prints the line that all.tcl believes.
+
+package require Tcl 8.6-
+package require tcltest 2.3
+namespace import ::tcltest::test ::tcltest::testConstraint
+
+# The failures' details, not the names of what passed. Scratch files go into a
+# directory of this process, which `done` removes: the source tree stays clean.
+::tcltest::configure -verbose {body error} -tmpdir [file join \
+    [expr {[info exists ::env(TMPDIR)] ? $::env(TMPDIR) : "/tmp"}] kafka-test-[pid]] {*}$argv
+
+namespace eval helper {
+    variable root [file dirname [file dirname [file normalize [info script]]]]
+    variable children {}        ;# handles of childStart that still run
+    variable childCount 0
+    variable child              ;# handle,field -> value
+    variable backgroundErrors {}
+    variable mock ""            ;# the cluster made last
+    variable bootstrap ""
+    variable poll 10            ;# ms between two looks at a condition
+
+    namespace export waitFor newCluster cluster newMaster newProducer newTopic \
+        cleanupObjects errorOf child childStart childLine childSend \
+        childPid childWait childKill backgroundErrors done uniqueName
+}
+
+if {[file isdirectory [file join $helper::root build]]
+        && [file join $helper::root build] ni $::auto_path} {
+    set ::auto_path [linsert $::auto_path 0 [file join $helper::root build]]
+}
+
+testConstraint tcl9 [package vsatisfies [package provide Tcl] 9]
+testConstraint tcl8 [expr {![testConstraint tcl9]}]
+testConstraint thread [expr {![catch {package require Thread}]}]
+testConstraint linux [expr {$::tcl_platform(os) eq "Linux"}]
+
+# ---------------------------------------------------------------- background
+
+# An error in a callback must be seen: tests of such errors take them with
+# `backgroundErrors`; what nobody took is a failure of the file.
+proc helper::background {message options} {
+    variable backgroundErrors
+    lappend backgroundErrors [list $message $options]
+}
+interp bgerror {} helper::background
+
+# backgroundErrors -- the messages since the last call, and forget them.
+proc helper::backgroundErrors {} {
+    variable backgroundErrors
+    set messages [lmap pair $backgroundErrors {lindex $pair 0}]
+    set backgroundErrors {}
+    return $messages
+}
+
+# ---------------------------------------------------------------- waiting
+
+# waitFor ?-timeout ms? condition -- serve the event loop until the expression is
+# true in the caller's frame (and return its value); after ms (10000) throw, with
+# the condition in the message. Never sleep for a guessed time instead.
+proc helper::waitFor {args} {
+    variable poll
+    variable tick
+    set timeout 10000
+    if {[lindex $args 0] eq "-timeout"} {
+        set timeout [lindex $args 1]
+        set args [lrange $args 2 end]
+    }
+    if {[llength $args] != 1} {
+        error {wrong # args: should be "waitFor ?-timeout ms? condition"}
+    }
+    set condition [lindex $args 0]
+    set end [expr {[clock milliseconds] + $timeout}]
+    while {![set value [uplevel 1 [list expr $condition]]]} {
+        if {[clock milliseconds] >= $end} {
+            return -code error -errorcode {TEST TIMEOUT} \
+                "timed out after $timeout ms waiting for: [string trim $condition]"
+        }
+        # A variable of its own: a nested waitFor must not wake this one for good.
+        set timer [after $poll {incr ::helper::tick}]
+        vwait ::helper::tick
+        after cancel $timer
+    }
+    return $value
+}
+
+# ---------------------------------------------------------------- errors
+
+# errorOf script -- dict `code result errorcode` of evaluating it in the caller's
+# frame. Code is 0 ok, 1 error, 2 return, 3 break, 4 continue.
+proc helper::errorOf {script} {
+    set code [catch {uplevel 1 $script} result options]
+    set errorcode NONE
+    if {[dict exists $options -errorcode]} {
+        set errorcode [dict get $options -errorcode]
+    }
+    return [dict create code $code result $result errorcode $errorcode]
+}
+
+# ---------------------------------------------------------------- objects
+
+# uniqueName ?stem? -- a name that no earlier test in this process has used.
+proc helper::uniqueName {{stem t}} {
+    variable nameCount
+    return $stem-[pid]-[incr nameCount]
+}
+
+# newCluster ?n? ?-option value ...? -- an embedded cluster with n (1) brokers that
+# doesn't delay the first join of a group; return what to bootstrap from.
+proc helper::newCluster {{n 1} args} {
+    variable mock
+    variable bootstrap
+    package require kafka
+    set mock [::kafka::kafka mock #auto -brokers $n {*}$args]
+    $mock rebalance_delay 0
+    set bootstrap [$mock bootstrap]
+    return $bootstrap
+}
+
+# cluster -- the command of the cluster that newCluster made last.
+proc helper::cluster {} {
+    variable mock
+    return $mock
+}
+
+# newMaster ?key value ...? -- a master for the cluster made last (one is made if
+# there is none), set up so that consuming is quick and nothing is logged.
+proc helper::newMaster {args} {
+    variable bootstrap
+    if {$bootstrap eq ""} {newCluster}
+    set master [::kafka::kafka create #auto]
+    # The mock doesn't wake an idle fetch when a message arrives.
+    $master config bootstrap.servers $bootstrap fetch.wait.max.ms 20
+    $master logger none
+    if {[llength $args]} {$master config {*}$args}
+    return $master
+}
+
+# newProducer ?key value ...? -- a producer handle of a new master.
+proc helper::newProducer {args} {
+    [newMaster {*}$args] producer_creator #auto
+}
+
+# newTopic ?name? ?-partitions n? -- make a topic in the cluster and return it.
+proc helper::newTopic {args} {
+    variable mock
+    variable bootstrap
+    if {$bootstrap eq ""} {newCluster}
+    if {[llength $args] % 2} {
+        set args [lassign $args name]
+    } else {
+        set name [uniqueName topic]
+    }
+    $mock create_topic $name {*}$args
+    return $name
+}
+
+# cleanupObjects -- delete every object of the package, clusters last.
+proc helper::cleanupObjects {} {
+    variable mock
+    variable bootstrap
+    if {[info commands ::kafka::kafka] eq ""} {return}
+    set last {}
+    foreach object [::kafka::kafka names] {
+        if {[info commands $object] eq ""} {continue}
+        if {$object in [::kafka::kafka names mock]} {
+            lappend last $object
+        } else {
+            catch {$object delete}
+        }
+    }
+    foreach object $last {catch {$object delete}}
+    set mock ""
+    set bootstrap ""
+    return
+}
+
+# ---------------------------------------------------------------- children
+
+# A child is another tclsh that finds the package where this one does. Its script
+# begins with `package require kafka`, unless -bare 1 is given.
+proc helper::ChildSpawn {script options arguments mode} {
+    variable childCount
+    variable child
+    variable root
+    set h child[incr childCount]
+    close [file tempfile file]
+    close [file tempfile errors]
+    set channel [open $file w]
+    fconfigure $channel -encoding utf-8
+    # auto_path instead of TCLLIBPATH: works also when that is set to something.
+    puts $channel "set ::auto_path [list $::auto_path]"
+    puts $channel "fconfigure stdout -buffering line"
+    if {![dict get $options -bare]} {puts $channel "package require kafka"}
+    puts $channel $script
+    close $channel
+    set command [list [dict get $options -tclsh] -encoding utf-8 $file {*}$arguments 2>$errors]
+    if {$mode eq "r"} {lappend command </dev/null}
+    set pipe [open |$command $mode]
+    fconfigure $pipe -blocking 0 -buffering line
+    set child($h,pipe) $pipe
+    set child($h,pid) [lindex [pid $pipe] 0]
+    set child($h,files) [list $file $errors]
+    set child($h,lines) {}
+    set child($h,eof) 0
+    fileevent $pipe readable [list helper::ChildRead $h]
+    return $h
+}
+
+proc helper::ChildRead {h} {
+    variable child
+    while {[gets $child($h,pipe) line] >= 0} {
+        lappend child($h,lines) $line
+    }
+    if {[eof $child($h,pipe)]} {
+        fileevent $child($h,pipe) readable {}
+        set child($h,eof) 1
+    }
+}
+
+# ChildOptions words -- split leading -timeout, -bare and -tclsh from arguments.
+proc helper::ChildOptions {words} {
+    set options [dict create -timeout 30000 -bare 0 -tclsh [info nameofexecutable]]
+    while {[dict exists $options [lindex $words 0]]} {
+        dict set options [lindex $words 0] [lindex $words 1]
+        set words [lrange $words 2 end]
+    }
+    return [list $options $words]
+}
+
+# ChildEnd handle -- collect a child that has ended: dict `status stdout stderr`.
+# Status is the exit status, or the signal's name, such as SIGKILL.
+proc helper::ChildEnd {h} {
+    variable child
+    variable children
+    set status 0
+    fconfigure $child($h,pipe) -blocking 1
+    if {[catch {close $child($h,pipe)} message options]} {
+        set code [dict get $options -errorcode]
+        switch -- [lindex $code 0] {
+            CHILDSTATUS - CHILDKILLED {set status [lindex $code 2]}
+            default {set status $message}
+        }
+    }
+    lassign $child($h,files) file errors
+    set channel [open $errors r]
+    set stderr [string trimright [read $channel] \n]
+    close $channel
+    file delete $file $errors
+    set stdout [join $child($h,lines) \n]
+    array unset child $h,*
+    set children [lsearch -all -inline -exact -not $children $h]
+    return [dict create status $status stdout $stdout stderr $stderr]
+}
+
+# child ?-timeout ms? ?-bare b? ?-tclsh path? script ?arg ...? -- run a script to
+# its end and return dict `status stdout stderr`; past the timeout kill and throw.
+proc helper::child {args} {
+    variable child
+    lassign [ChildOptions $args] options words
+    set arguments [lassign $words script]
+    set h [ChildSpawn $script $options $arguments r]
+    return [ChildAwait $h [dict get $options -timeout]]
+}
+
+proc helper::ChildAwait {h timeout} {
+    variable child
+    if {[catch {waitFor -timeout $timeout "\$::helper::child($h,eof)"}]} {
+        ChildSignal $h KILL
+        set result [ChildEnd $h]
+        return -code error -errorcode {TEST TIMEOUT} \
+            "child was killed after $timeout ms; it said: $result"
+    }
+    return [ChildEnd $h]
+}
+
+proc helper::ChildSignal {h signal} {
+    variable child
+    catch {exec sh -c {kill -s "$1" "$2" 2>/dev/null} sh $signal $child($h,pid)}
+}
+
+# childStart ?-bare b? ?-tclsh path? script ?arg ...? -- start a script that talks
+# over its stdin and stdout, and return a handle. `done` kills what is left.
+proc helper::childStart {args} {
+    variable children
+    lassign [ChildOptions $args] options words
+    set arguments [lassign $words script]
+    set h [ChildSpawn $script $options $arguments r+]
+    lappend children $h
+    return $h
+}
+
+# childLine handle ?timeout? -- the next line of its stdout; throws when there is
+# none in time, or the child has ended.
+proc helper::childLine {h {timeout 10000}} {
+    variable child
+    waitFor -timeout $timeout \
+        "\[llength \$::helper::child($h,lines)\] || \$::helper::child($h,eof)"
+    if {![llength $child($h,lines)]} {
+        lassign $child($h,files) - errors
+        set channel [open $errors r]
+        set text [string trim [read $channel]]
+        close $channel
+        error "child ended; its stderr: $text"
+    }
+    set child($h,lines) [lassign $child($h,lines) line]
+    return $line
+}
+
+# childSend handle line -- write a line to its stdin.
+proc helper::childSend {h line} {
+    variable child
+    puts $child($h,pipe) $line
+    flush $child($h,pipe)
+}
+
+proc helper::childPid {h} {
+    variable child
+    return $child($h,pid)
+}
+
+# childWait handle ?timeout? -- wait until it ends by itself; the dict of `child`
+# (stdout without what childLine has taken).
+proc helper::childWait {h {timeout 30000}} {
+    ChildAwait $h $timeout
+}
+
+# childKill handle ?signal? -- kill it by its pid and return the dict of `child`.
+proc helper::childKill {h {signal KILL}} {
+    ChildSignal $h $signal
+    ChildAwait $h 10000
+}
+
+# ---------------------------------------------------------------- the end
+
+# done -- clean up, print the result line and exit.
+proc helper::done {} {
+    variable children
+    variable backgroundErrors
+    foreach h $children {catch {childKill $h}}
+    catch {cleanupObjects}
+    # What a deletion reports in the background belongs to this file too.
+    update
+    catch {file delete -force [::tcltest::temporaryDirectory]}
+
+    set failed $::tcltest::numTests(Failed)
+    foreach pair $backgroundErrors {
+        incr failed
+        lassign $pair message options
+        puts "==== background error that no test expected:"
+        puts [dict get $options -errorinfo]
+    }
+    foreach {constraint names} [array get ::tcltest::skippedBecause] {
+        puts "skipped for want of $constraint: [join [lsort $names] {, }]"
+    }
+    puts "@@result passed $::tcltest::numTests(Passed) failed $failed\
+        skipped $::tcltest::numTests(Skipped)"
+    flush stdout
+    exit [expr {$failed > 0}]
+}
+
+namespace import helper::*
