@@ -16,7 +16,7 @@ use super::settings::Settings;
 use super::store::Store;
 use super::wait::Calls;
 use crate::error::Error;
-use crate::rdk::{Client, ClientError, Event, MessageView, Metadata, Queue, Reports, Wake};
+use crate::rdk::{Client, ClientError, Event, MessageRef, Metadata, Queue, Reports, Wake};
 use crate::tcl::event::{self, Source, Timer, Turn};
 use crate::tcl::{Interp, Obj, Prefix, State};
 
@@ -92,6 +92,8 @@ pub struct Core {
     closing_timer: RefCell<Option<Timer>>,
     /// The closing's time was over once, and what was left was purged.
     pub gave_up: Cell<bool>,
+    /// Subscribers: errors that no error callback takes, for the message callback and `consume`.
+    pub message_errors: Option<RefCell<VecDeque<ClientError>>>,
     /// Brokers that the script added.
     added_brokers: RefCell<String>,
 }
@@ -122,6 +124,7 @@ impl Core {
             interp: state.interp.ptr() as usize,
         });
         let limit = client.conf().get("queue.buffering.max.messages");
+        let message_errors = plan.group.is_some().then(RefCell::default);
         Core {
             id,
             main: client.main_queue(),
@@ -143,6 +146,7 @@ impl Core {
             doorbell: OnceCell::new(),
             closing_timer: RefCell::default(),
             gave_up: Cell::new(false),
+            message_errors,
             added_brokers: RefCell::default(),
             state,
             client,
@@ -250,9 +254,32 @@ impl Core {
             Event::Stats(json) if self.callbacks.statistics().is_some() => {
                 self.keep_other(Kept::Statistics(json));
             }
-            // Errors are in the log too, so one that no callback takes is not lost.
+            Event::Error(e) => self.message_error(e),
             _ => {}
         }
+    }
+
+    /// Keeps an error for whoever reads messages. A producer's errors are in the log and in its
+    /// reports.
+    pub fn message_error(&self, e: ClientError) {
+        if let Some(errors) = &self.message_errors {
+            let mut errors = errors.borrow_mut();
+            if errors.len() < OTHERS {
+                errors.push_back(e);
+            }
+        }
+    }
+
+    /// Puts one back: it comes first.
+    pub fn message_error_first(&self, e: ClientError) {
+        if let Some(errors) = &self.message_errors {
+            errors.borrow_mut().push_front(e);
+        }
+    }
+
+    /// The next of them.
+    pub fn next_message_error(&self) -> Option<ClientError> {
+        self.message_errors.as_ref()?.borrow_mut().pop_front()
     }
 
     fn keep_other(&self, kept: Kept) {
@@ -272,8 +299,8 @@ impl Core {
             return;
         }
         while let Some(m) = reports.next() {
-            if let Some(to) = self.route(&m) {
-                let report = self.words.report(&m, &self.encoding.borrow());
+            if let Some(to) = self.route(m) {
+                let report = self.words.report(m, &self.encoding.borrow());
                 self.kept_reports.set(self.kept_reports.get() + 1);
                 self.kept.borrow_mut().push_back(Kept::Report { report, to });
             }
@@ -282,7 +309,7 @@ impl Core {
 
     /// Where a report goes: a prefix of its own, the callback (none given here, for it is looked up
     /// when it is called), or nowhere.
-    fn route(&self, m: &dyn MessageView) -> Option<Option<Prefix>> {
+    fn route(&self, m: MessageRef<'_>) -> Option<Option<Prefix>> {
         let opaque = m.opaque();
         if opaque != 0 {
             let own = self.own_reports.borrow_mut().remove(&opaque);
@@ -341,8 +368,8 @@ impl Core {
             let Some(first) = kept.front_mut() else { return false };
             if let Kept::Batch { reports, total } = first {
                 let call = reports.next().and_then(|m| {
-                    let prefix = self.route(&m)?.or_else(|| self.callbacks.delivery())?;
-                    Some((prefix, self.words.report(&m, &self.encoding.borrow())))
+                    let prefix = self.route(m)?.or_else(|| self.callbacks.delivery())?;
+                    Some((prefix, self.words.report(m, &self.encoding.borrow())))
                 });
                 if reports.remaining() == 0 {
                     let total = *total;

@@ -13,6 +13,7 @@ use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
 use super::logger::Logger;
+use super::rebalance;
 use super::store::Store;
 use crate::rdk::{self, Client, Event, Queue};
 
@@ -123,9 +124,8 @@ impl Live {
         let Some((queue, _)) = &self.group else { return self.undelivered() == 0 };
         while let Some(event) = queue.poll(0) {
             if let Event::Rebalance(r) = event {
-                // Whatever is asked for at the end, the answer is to hold nothing.
-                let _ = self.client.assign(None);
-                drop(r);
+                // A refusal means that the group has gone on without us; closing goes on too.
+                let _ = rebalance::answer(&self.client, r.code, &r.partitions);
             }
         }
         self.client.closed()

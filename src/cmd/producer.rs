@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::core::{Core, Life, Plan};
 use super::handle::{self, Handle};
 use super::live;
-use super::pump::{PumpTask, Serve, ServeTask, Verdict};
+use super::pump::{PumpTask, Serve, ServeTask, Verdict, What};
 use super::topic_producer::TopicProducer;
 use super::tps;
 use crate::error::{Error, Result};
@@ -105,7 +105,7 @@ impl Serve for Producer {
         &self.core
     }
 
-    fn next_call(self: &Rc<Self>, words: &mut Vec<Obj>, _messages: bool) -> Option<()> {
+    fn next_call(self: &Rc<Self>, words: &mut Vec<Obj>, _what: What) -> Option<()> {
         self.core.next_event_call(words).then_some(())
     }
 

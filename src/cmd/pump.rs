@@ -12,6 +12,18 @@ use crate::tcl::{Code, Interp, Next, Obj, Task};
 /// What one turn may take before timers and files get theirs.
 const BUDGET: Duration = Duration::from_millis(2);
 
+/// What may be called for.
+#[derive(Copy, Clone, PartialEq, Eq)]
+pub enum What {
+    /// Events and messages: a turn of the event loop.
+    All,
+    /// Events: the blocking calls that say so.
+    Events,
+    /// Rebalances only: a subscriber's reads, which would wait for ever for a group that waits for
+    /// its answer.
+    Group,
+}
+
 /// An object whose events and messages become calls.
 pub trait Serve: Sized + 'static {
     /// What has to be finished after a call.
@@ -19,9 +31,8 @@ pub trait Serve: Sized + 'static {
 
     fn core(&self) -> &Rc<Core>;
 
-    /// Puts the next call together; none when there is nothing to call. `messages` allows messages,
-    /// else it is events only.
-    fn next_call(self: &Rc<Self>, words: &mut Vec<Obj>, messages: bool) -> Option<Self::Called>;
+    /// Puts the next call together; none when there is nothing to call.
+    fn next_call(self: &Rc<Self>, words: &mut Vec<Obj>, what: What) -> Option<Self::Called>;
 
     /// A call has ended.
     fn done(self: &Rc<Self>, called: Self::Called, code: Code);
@@ -57,7 +68,7 @@ impl<S: Serve> Task for PumpTask<S> {
                 core.again();
                 return Next::Done(None);
             }
-            self.called = self.object.next_call(words, true);
+            self.called = self.object.next_call(words, What::All);
             if self.called.is_some() {
                 return Next::Call;
             }
@@ -74,13 +85,14 @@ pub enum Verdict {
     Fail(Error),
 }
 
-/// A blocking call that serves its own client's events: `poll`, `flush`, `close`, `-block`.
+/// A blocking call that serves its own client: `poll`, `flush`, `close`, `-block`, `consume`.
 pub struct ServeTask<S: Serve> {
     object: Rc<S>,
     called: Option<S::Called>,
     deadline: Option<Instant>,
     waiter: Waiter,
     served: usize,
+    what: What,
     /// Asked whenever there is nothing to call; told whether the time is over and how many callbacks
     /// were called.
     verdict: Box<dyn FnMut(bool, usize) -> Verdict>,
@@ -99,8 +111,15 @@ impl<S: Serve> ServeTask<S> {
             deadline: deadline(timeout),
             waiter: Waiter::new(),
             served: 0,
+            what: What::Events,
             verdict: Box::new(verdict),
         })
+    }
+
+    /// As a read: of the object's callbacks only those of rebalances run.
+    pub fn reading(mut self: Box<Self>) -> Box<ServeTask<S>> {
+        self.what = What::Group;
+        self
     }
 }
 
@@ -128,7 +147,7 @@ impl<S: Serve> Task for ServeTask<S> {
         loop {
             core.take();
             if core.can_call() {
-                self.called = self.object.next_call(words, false);
+                self.called = self.object.next_call(words, self.what);
                 if self.called.is_some() {
                     return Next::Call;
                 }

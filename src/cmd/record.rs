@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::encoding::Encoding;
 use crate::error::{error_dict, Result};
-use crate::rdk::{self, MessageView, TimestampType};
+use crate::rdk::{self, MessageRef, TimestampType};
 use crate::tcl::{Interp, Obj};
 
 /// The words of message dicts and arrays, made once for an interpreter.
@@ -58,7 +58,7 @@ impl Default for Words {
 const MOST: usize = 2 * 13;
 
 impl Words {
-    fn topic(&self, m: &dyn MessageView) -> Obj {
+    fn topic(&self, m: MessageRef<'_>) -> Obj {
         let (id, name) = (m.topic_id(), m.topic());
         if let Some(o) = self.topics.borrow().get(&id) {
             if o.raw() == name.as_bytes() {
@@ -75,7 +75,7 @@ impl Words {
     }
 
     /// Names and values of a message, in the contract's order, into `out`.
-    pub fn fields(&self, m: &dyn MessageView, encoding: &Encoding, out: &mut Vec<Obj>) {
+    pub fn fields(&self, m: MessageRef<'_>, encoding: &Encoding, out: &mut Vec<Obj>) {
         let mut bad = false;
         let mut value = |bytes: Option<&[u8]>| {
             let (o, failed) = encoding.decode(bytes.unwrap_or(&[]));
@@ -128,14 +128,14 @@ impl Words {
     }
 
     /// A message as a dict.
-    pub fn dict(&self, m: &dyn MessageView, encoding: &Encoding) -> Obj {
+    pub fn dict(&self, m: MessageRef<'_>, encoding: &Encoding) -> Obj {
         let mut out = Vec::with_capacity(MOST);
         self.fields(m, encoding, &mut out);
         Obj::list(&out)
     }
 
     /// A delivery report: the message; when it failed, with the error appended.
-    pub fn report(&self, m: &dyn MessageView, encoding: &Encoding) -> Obj {
+    pub fn report(&self, m: MessageRef<'_>, encoding: &Encoding) -> Obj {
         let mut out = Vec::with_capacity(MOST);
         self.fields(m, encoding, &mut out);
         if let Some(code) = m.error() {
@@ -234,7 +234,7 @@ impl Words {
     }
 
     /// One field of a message by its name, absent ones empty, for `-fields`.
-    pub fn field(&self, m: &dyn MessageView, field: Field, encoding: &Encoding) -> Obj {
+    pub fn field(&self, m: MessageRef<'_>, field: Field, encoding: &Encoding) -> Obj {
         match field {
             Field::Payload => encoding.decode(m.payload().unwrap_or(&[])).0,
             Field::Key => encoding.decode(m.key().unwrap_or(&[])).0,

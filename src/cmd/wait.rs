@@ -95,7 +95,7 @@ impl Manner {
 pub fn call<R: Send + 'static>(
     core: &Core,
     manner: Manner,
-    op: impl FnOnce(&Client) -> rdk::Result<R> + Send + 'static,
+    op: impl FnOnce(&Arc<Client>) -> rdk::Result<R> + Send + 'static,
     finish: impl FnOnce(R) -> Result<Obj> + 'static,
 ) -> Result<Flow> {
     let Some(prefix) = manner.command else {
@@ -132,7 +132,7 @@ pub fn call<R: Send + 'static>(
 pub fn block<R: Send + 'static>(
     core: &Core,
     timeout: i32,
-    op: impl FnOnce(&Client) -> rdk::Result<R> + Send + 'static,
+    op: impl FnOnce(&Arc<Client>) -> rdk::Result<R> + Send + 'static,
 ) -> Result<R> {
     let (sender, receiver) = mpsc::channel();
     let mut waiter = Waiter::new();

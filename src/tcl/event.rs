@@ -171,10 +171,16 @@ pub fn on_thread_exit(f: fn()) {
     with_local(|l| l.exits.borrow_mut().push(f));
 }
 
-/// Has `f` called at `exit`, once in the process, in the thread that exits.
-pub fn on_process_exit(f: unsafe extern "C" fn(*mut c_void)) {
-    // SAFETY: a plain function that stays; Tcl calls it once.
-    unsafe { sys::create_exit_handler(f, std::ptr::null_mut()) };
+/// Has `f` called at `exit`, in the thread that exits.
+pub fn on_process_exit(f: fn()) {
+    // SAFETY: a plain function that stays, and its own address as data; Tcl calls it once.
+    unsafe { sys::create_exit_handler(process_exit, f as *mut c_void) };
+}
+
+unsafe extern "C" fn process_exit(data: *mut c_void) {
+    // SAFETY: the data is the address of a `fn()`, put there above.
+    let f = unsafe { std::mem::transmute::<*mut c_void, fn()>(data) };
+    let _ = guard(f);
 }
 
 /// A source for an object of this thread, under `id`.

@@ -1,0 +1,132 @@
+//! `::kafka::internal::*`: what the manual's generator and the tests need to know. No contract.
+
+use std::rc::Rc;
+
+use super::core::Lingering;
+use super::kafka::Kafka;
+use super::live;
+use super::master::Master;
+use super::mock::Mock;
+use super::producer::Producer;
+use super::subscriber::Subscriber;
+use super::topic_producer::TopicProducer;
+use crate::error::Error;
+use crate::rdk;
+use crate::tcl::command::new_id;
+use crate::tcl::{event, Call, Obj, Object, Outcome, Row, State, Table};
+
+pub struct Internal {
+    id: u64,
+    state: Rc<State>,
+}
+
+static TABLE: Table<Internal> = Table::new(&[
+    Row("methods", "", methods, "the method tables: type, then name, signature, summary"),
+    Row("live", "", live_counts, "how many clients, entered clients, mocks and lingering objects live"),
+    Row("firings", "", firings, "how often this thread's event source had something to do"),
+    Row("panic", "", panic, "panics, for the test of the guard"),
+]);
+
+impl Object for Internal {
+    const KIND: &'static str = "internal";
+    const AUTO: &'static str = "kafka_internal";
+    type Error = Error;
+
+    fn table() -> &'static Table<Self> {
+        &TABLE
+    }
+
+    fn id(&self) -> u64 {
+        self.id
+    }
+
+    fn state(&self) -> &Rc<State> {
+        &self.state
+    }
+
+    fn deleted(self: &Rc<Self>) {}
+}
+
+impl Internal {
+    pub fn new(state: Rc<State>) -> Rc<Internal> {
+        Rc::new(Internal { id: new_id(), state })
+    }
+}
+
+type Triple = (&'static str, &'static str, &'static str);
+
+fn rows<T: Object>() -> (&'static str, Vec<Triple>) {
+    (T::KIND, T::table().rows().collect())
+}
+
+/// Every type with its rows.
+pub fn tables() -> Vec<(&'static str, Vec<Triple>)> {
+    vec![
+        rows::<Kafka>(),
+        rows::<Master>(),
+        rows::<Producer>(),
+        rows::<TopicProducer>(),
+        rows::<Subscriber>(),
+        rows::<Mock>(),
+    ]
+}
+
+type C<'a> = Call<'a, Internal>;
+type Out = Outcome<Internal>;
+
+/// `methods`
+fn methods(_c: &C<'_>) -> Out {
+    let words: Vec<Obj> = tables()
+        .into_iter()
+        .flat_map(|(kind, rows)| {
+            let rows: Vec<Obj> =
+                rows.into_iter().map(|(n, s, d)| Obj::texts([n, s, d])).collect();
+            [Obj::text(kind), Obj::list(&rows)]
+        })
+        .collect();
+    Ok(Obj::list(&words).into())
+}
+
+/// `live`
+fn live_counts(c: &C<'_>) -> Out {
+    let counts = [
+        ("clients", rdk::live_clients()),
+        ("entered", live::count()),
+        ("mocks", rdk::live_mocks()),
+        ("lingering", c.this.state.data::<Lingering>().len()),
+    ];
+    let words: Vec<Obj> =
+        counts.iter().flat_map(|(name, n)| [Obj::text(name), Obj::int(*n as i64)]).collect();
+    Ok(Obj::list(&words).into())
+}
+
+/// `firings`
+fn firings(_c: &C<'_>) -> Out {
+    Ok(Obj::int(i64::try_from(event::firings()).unwrap_or(i64::MAX)).into())
+}
+
+/// `panic`
+fn panic(_c: &C<'_>) -> Out {
+    panic!("asked for")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_table_reads_and_every_row_has_a_summary() {
+        Kafka::table().check().unwrap();
+        Master::table().check().unwrap();
+        Producer::table().check().unwrap();
+        TopicProducer::table().check().unwrap();
+        Subscriber::table().check().unwrap();
+        Mock::table().check().unwrap();
+        Internal::table().check().unwrap();
+        for (kind, rows) in tables() {
+            for (name, _, summary) in rows {
+                assert!(!summary.is_empty(), "{kind} {name}");
+            }
+        }
+    }
+}

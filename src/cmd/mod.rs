@@ -1,0 +1,66 @@
+//! Kafka commands for Tcl: one file per Tcl object, and what they share.
+#![forbid(unsafe_code)]
+
+mod callbacks;
+mod consume;
+mod core;
+mod encoding;
+mod exit;
+mod handle;
+mod info;
+mod internal;
+mod json;
+mod kafka;
+mod live;
+mod logger;
+mod master;
+mod mock;
+mod offsets;
+mod producer;
+mod pump;
+mod reader;
+mod rebalance;
+mod record;
+mod settings;
+mod store;
+mod subscriber;
+mod subscription;
+mod topic_producer;
+mod tps;
+mod wait;
+
+use crate::tcl::command::create_plain;
+use crate::tcl::{event, Interp};
+
+/// Makes the package's commands in an interpreter; false leaves Tcl's message as the result.
+pub fn init(interp: Interp) -> bool {
+    if !interp.require_tcl() {
+        return false;
+    }
+    event::init_thread();
+    exit::init(interp);
+    let state = interp.state();
+    interp.namespace(c"::kafka", &[c"kafka"]);
+    interp.namespace(c"::kafka::internal", &[]);
+    create_plain(interp, "::kafka::kafka", kafka::Kafka::new(state.clone()))
+        && create_plain(interp, "::kafka::internal::package", internal::Internal::new(state))
+        && provide(interp)
+}
+
+fn provide(interp: Interp) -> bool {
+    // The version is Cargo.toml's.
+    let version = concat!(env!("CARGO_PKG_VERSION"), "\0");
+    std::ffi::CStr::from_bytes_with_nul(version.as_bytes())
+        .is_ok_and(|v| interp.provide(c"kafka", v))
+}
+
+pub fn refuse_safe(interp: Interp) {
+    interp.refuse(
+        "package kafka can't be loaded into a safe interpreter: it opens network connections and \
+         reads files; load it into a trusted one and share commands by alias",
+    );
+}
+
+pub fn refuse_unload(interp: Interp) {
+    interp.refuse("package kafka can't be unloaded: librdkafka's threads last as long as the process");
+}

@@ -1,0 +1,191 @@
+//! A subscriber's offsets: `offsets`, `watermarks`, `commit`, `seek`, `pause`, `resume`.
+
+use super::core::Core;
+use super::info::QUERY;
+use super::pump::Serve;
+use super::rebalance::Kind;
+use super::subscriber::Subscriber;
+use super::tps::{self, Need};
+use super::wait::{self, Manner};
+use crate::error::{Error, Result};
+use crate::rdk::{ErrorCode, Event, Offset, PartitionList};
+use crate::tcl::{Call, Flow, Obj, Outcome};
+
+type C<'a> = Call<'a, Subscriber>;
+type Out = Outcome<Subscriber>;
+
+/// `offsets ?-committed? ?-timeout ms? tp ...`: `{topic partition offset}` each. Without
+/// `-committed` the offset after the last message that the script was given.
+pub fn offsets(c: &C<'_>) -> Out {
+    let mut list = tps::parse(c.args.rest, Need::Topic)?;
+    let manner = Manner::from(&c.args, QUERY)?;
+    if c.args.opt("-committed").is_none() {
+        let positions: Vec<i64> = list
+            .iter()
+            .map(|e| c.this.reader.position(e.topic, e.partition).unwrap_or(Offset::INVALID))
+            .collect();
+        for (i, offset) in positions.into_iter().enumerate() {
+            list.set_offset(i, offset);
+        }
+        return Ok(tps::list(&list, true).into());
+    }
+    let timeout = manner.timeout;
+    wait::call(
+        c.this.core(),
+        manner,
+        move |client| client.committed(&mut list, timeout).map(|()| list),
+        |list| tps::outcome(&list, |good| Obj::list(&good.iter().map(|e| tps::tp(e, true)).collect::<Vec<_>>())),
+    )
+}
+
+/// `watermarks ?-cached? ?-timeout ms? ?-command prefix? topic partition`
+pub fn watermarks(c: &C<'_>) -> Out {
+    let topic = tps::parse_topic(c.args.at(0)?)?;
+    let partition = tps::parse_partition(c.args.at(1)?)?;
+    let core = c.this.core();
+    let pair = |(low, high): (i64, i64)| Obj::list(&[Obj::int(low), Obj::int(high)]);
+    if c.args.opt("-cached").is_some() {
+        return Ok(pair(core.client.cached_watermarks(&topic, partition)?).into());
+    }
+    let manner = Manner::from(&c.args, QUERY)?;
+    let timeout = manner.timeout;
+    let place = format!("topic \"{topic}\" partition {partition}");
+    wait::call(
+        core,
+        manner,
+        move |client| {
+            client.query_watermarks(&topic, partition, timeout).map_err(|mut e| {
+                if e.detail.is_empty() {
+                    e.detail = place;
+                }
+                e
+            })
+        },
+        move |marks| Ok(pair(marks)),
+    )
+}
+
+/// `commit ?-async? ?-timeout ms? ?tp ...?`: without partitions, what counts as processed; the
+/// message in hand too.
+pub fn commit(c: &C<'_>) -> Out {
+    let core = c.this.core();
+    let bare = c.args.rest.is_empty();
+    let list = tps::parse(c.args.rest, Need::Offset)?;
+    if bare {
+        c.this.reader.count_all();
+        c.this.reader.hand_over();
+    } else if list.is_empty() {
+        return Ok(Flow::Empty);
+    }
+    if c.args.opt("-async").is_some() {
+        return match core.client.commit((!bare).then_some(&list), true) {
+            Err(e) if !(bare && e.code == ErrorCode::NO_OFFSET) => Err(e.into()),
+            _ => Ok(Flow::Empty),
+        };
+    }
+    let manner = Manner::from(&c.args, QUERY)?;
+    let timeout = manner.timeout;
+    let detail = format!("no answer within {timeout} ms");
+    wait::call(
+        core,
+        manner,
+        move |client| {
+            // Through a queue: the plain call waits without limit and tells one error for all.
+            let queue = client.new_queue();
+            client.commit_queue((!bare).then_some(&list), &queue)?;
+            match queue.poll(timeout) {
+                Some(Event::OffsetCommit { error, partitions }) => Ok((error, partitions)),
+                _ => Err(crate::rdk::Error::with_detail(ErrorCode::TIMED_OUT, detail)),
+            }
+        },
+        move |(error, partitions)| match error {
+            Some(e) if e.code == ErrorCode::NO_OFFSET && bare => Ok(Obj::empty()),
+            Some(e) if partitions.iter().all(|p| p.error.is_none()) => Err(e.into()),
+            _ => tps::outcome(&partitions, |_| Obj::empty()),
+        },
+    )
+}
+
+/// Goes to an offset of one partition, without waiting for more than a moment.
+pub fn seek_one(core: &Core, topic: String, partition: i32, offset: i64) -> Result<()> {
+    let mut list = PartitionList::new();
+    list.add_offset(&topic, partition, offset)?;
+    let list = wait::block(core, QUERY, move |client| client.seek(&mut list, QUERY).map(|()| list))?;
+    tps::outcome(&list, |_| Obj::empty()).map(drop)
+}
+
+/// `seek ?-timeout ms? tp ...`
+pub fn seek(c: &C<'_>) -> Out {
+    let list = tps::parse(c.args.rest, Need::Offset)?;
+    let manner = Manner::from(&c.args, QUERY)?;
+    let (mut now, mut later) = (PartitionList::new(), Vec::new());
+    if let Some(pending) = &*c.this.rebalance.borrow() {
+        // What is about to be assigned is not there to seek in: it is assigned where it should be.
+        for e in list.iter() {
+            match pending.list.find(e.topic, e.partition) {
+                Some(i) if pending.kind == Kind::Assign => later.push((i, e.offset)),
+                _ => drop(now.add_offset(e.topic, e.partition, e.offset)?),
+            }
+        }
+    } else {
+        now = list;
+    }
+    if let Some(pending) = &mut *c.this.rebalance.borrow_mut() {
+        for (i, offset) in later {
+            pending.list.set_offset(i, offset);
+        }
+    }
+    if now.is_empty() {
+        return Ok(Flow::Empty);
+    }
+    let timeout = manner.timeout;
+    let list = wait::block(c.this.core(), timeout, move |client| {
+        client.seek(&mut now, timeout).map(|()| now)
+    })?;
+    for e in list.iter().filter(|e| e.error.is_none()) {
+        c.this.reader.restart(e.topic, e.partition);
+    }
+    c.this.core().again();
+    Ok(tps::outcome(&list, |_| Obj::empty())?.into())
+}
+
+/// `pause tp ...`
+pub fn pause(c: &C<'_>) -> Out {
+    let mut list = tps::parse(c.args.rest, Need::Partition)?;
+    let mut later = Vec::new();
+    if let Some(pending) = &*c.this.rebalance.borrow() {
+        if pending.kind == Kind::Assign {
+            later = list
+                .iter()
+                .filter(|e| pending.list.find(e.topic, e.partition).is_some())
+                .map(|e| (e.topic.to_owned(), e.partition))
+                .collect();
+        }
+    }
+    // Marked now, paused in librdkafka once they are assigned.
+    for (topic, partition) in &later {
+        c.this.reader.part(topic, *partition).set_paused(true);
+    }
+    if later.len() == list.len() {
+        return Ok(Flow::Empty);
+    }
+    c.this.core().client.pause(&mut list)?;
+    for e in list.iter().filter(|e| e.error.is_none()) {
+        c.this.reader.part(e.topic, e.partition).set_paused(true);
+    }
+    Ok(tps::outcome(&list, |_| Obj::empty())?.into())
+}
+
+/// `resume tp ...`
+pub fn resume(c: &C<'_>) -> Out {
+    let mut list = tps::parse(c.args.rest, Need::Partition)?;
+    c.this.core().client.resume(&mut list)?;
+    for e in list.iter().filter(|e| e.error.is_none()) {
+        let part = c.this.reader.part(e.topic, e.partition);
+        c.this.reader.resume(&part);
+    }
+    // What was set aside has used its wake up.
+    c.this.core().again();
+    let done: Result<Obj> = tps::outcome(&list, |_| Obj::empty());
+    Ok(done.map_err(|e: Error| e)?.into())
+}

@@ -1,0 +1,283 @@
+//! How a subscriber reads: batches from one message queue of its own.
+//!
+//! Every assigned partition's queue is forwarded to ours before the assignment, so a batch read
+//! never meets a group event. At most one batch is held. Its messages carry the generation that
+//! their partition had when they were read: seek, stop, assign, revoke and loss start a new one, and
+//! what is of an older one is dropped when its turn comes. Messages of a paused partition are set
+//! aside and come first after `resume`, for librdkafka resumes after the last one that was read.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use super::store::{Part, Store};
+use crate::rdk::{Client, ErrorCode, Message, PartitionList, Queue, Result};
+
+/// The largest batch, and the smallest: one callback may be slow.
+const MOST: usize = 256;
+const LEAST: usize = 1;
+
+/// A message that was read and not yet given to the script.
+pub struct Held {
+    pub message: Message,
+    pub part: Arc<Part>,
+    generation: u64,
+}
+
+/// A message that the script was given and that does not count as processed yet.
+#[derive(Clone)]
+pub struct Hand {
+    pub part: Arc<Part>,
+    generation: u64,
+    pub offset: i64,
+}
+
+impl Held {
+    pub fn hand(&self) -> Hand {
+        Hand {
+            part: self.part.clone(),
+            generation: self.generation,
+            offset: self.message.offset(),
+        }
+    }
+
+    /// Whether the message still is one that the script should get.
+    pub fn still_valid(&self) -> bool {
+        !self.is_void()
+    }
+
+    fn is_void(&self) -> bool {
+        self.part.generation() != self.generation
+    }
+}
+
+pub struct Reader {
+    client: Arc<Client>,
+    pub messages: Queue,
+    pub store: Arc<Store>,
+    parts: RefCell<HashMap<String, HashMap<i32, Arc<Part>>>>,
+    /// The last partition that a message was of, by librdkafka's topic: they come in runs.
+    last: RefCell<Option<(usize, i32, Arc<Part>)>>,
+    batch: RefCell<VecDeque<Held>>,
+    aside: RefCell<Vec<Held>>,
+    scratch: RefCell<VecDeque<Message>>,
+    size: Cell<usize>,
+    /// The message whose callback or body runs.
+    current: RefCell<Option<Hand>>,
+    /// Messages given by `consume` and `consume_list`: they count at the next call.
+    hands: RefCell<Vec<Hand>>,
+}
+
+impl Reader {
+    pub fn new(client: Arc<Client>, store: Arc<Store>) -> Reader {
+        Reader {
+            messages: client.new_queue(),
+            client,
+            store,
+            parts: RefCell::default(),
+            last: RefCell::default(),
+            batch: RefCell::default(),
+            aside: RefCell::default(),
+            scratch: RefCell::default(),
+            size: Cell::new(16),
+            current: RefCell::default(),
+            hands: RefCell::default(),
+        }
+    }
+
+    /// The state of a partition; made when it is new.
+    pub fn part(&self, topic: &str, partition: i32) -> Arc<Part> {
+        let mut parts = self.parts.borrow_mut();
+        if let Some(part) = parts.get(topic).and_then(|t| t.get(&partition)) {
+            return part.clone();
+        }
+        let part = Arc::new(Part::new(topic, partition));
+        parts.entry(topic.to_owned()).or_default().insert(partition, part.clone());
+        part
+    }
+
+    /// The state of a partition, if it has any.
+    pub fn find(&self, topic: &str, partition: i32) -> Option<Arc<Part>> {
+        self.parts.borrow().get(topic)?.get(&partition).cloned()
+    }
+
+    fn part_of(&self, m: &Message) -> Arc<Part> {
+        let (id, partition) = (m.topic_id(), m.partition());
+        if let Some((i, p, part)) = &*self.last.borrow() {
+            // A topic's address may be another's later; the name tells.
+            if *i == id && *p == partition && part.topic == m.topic() {
+                return part.clone();
+            }
+        }
+        let part = self.part(m.topic(), partition);
+        *self.last.borrow_mut() = Some((id, partition, part.clone()));
+        part
+    }
+
+    /// The next message that the script may have now, or a message error.
+    pub fn next(&self) -> Result<Option<Held>> {
+        loop {
+            let first = self.batch.borrow_mut().pop_front();
+            let Some(held) = first else {
+                if self.fill()? == 0 {
+                    return Ok(None);
+                }
+                continue;
+            };
+            if held.is_void() || held.message.error() == Some(ErrorCode::PARTITION_EOF) {
+                continue;
+            }
+            if held.part.is_paused() {
+                self.aside.borrow_mut().push(held);
+                continue;
+            }
+            return Ok(Some(held));
+        }
+    }
+
+    /// Reads the next batch. Also tells librdkafka that the application polls.
+    fn fill(&self) -> Result<usize> {
+        let mut scratch = self.scratch.borrow_mut();
+        let n = self.messages.consume_batch(self.size.get(), 0, &mut scratch)?;
+        let mut batch = self.batch.borrow_mut();
+        for message in scratch.drain(..) {
+            let part = self.part_of(&message);
+            let generation = part.generation();
+            batch.push_back(Held { message, part, generation });
+        }
+        Ok(n)
+    }
+
+    /// Adapts the batch to what the last callback cost: a batch should be done within a turn.
+    pub fn adapt(&self, cost: std::time::Duration) {
+        let per_turn = 2_000_000 / (cost.as_nanos().max(1));
+        let size = usize::try_from(per_turn).unwrap_or(MOST).clamp(LEAST, MOST);
+        // Halfway each time, so that one slow callback changes little.
+        self.size.set((self.size.get() + size).div_ceil(2).clamp(LEAST, MOST));
+    }
+
+    /// Puts a message back: it comes first in the next read.
+    pub fn put_back(&self, held: Held) {
+        self.batch.borrow_mut().push_front(held);
+    }
+
+    // ---- what counts as processed ----
+
+    /// A message is given to a callback or a body. None other is until [`Reader::finished`].
+    pub fn give(&self, held: &Held) {
+        held.part.set_position(held.message.offset() + 1);
+        *self.current.borrow_mut() = Some(held.hand());
+    }
+
+    /// Whether a callback or a body runs.
+    pub fn is_busy(&self) -> bool {
+        self.current.borrow().is_some()
+    }
+
+    /// The callback or body has ended; the message counts or does not.
+    pub fn finished(&self, counts: bool) {
+        let hand = self.current.borrow_mut().take();
+        if let (true, Some(hand)) = (counts, hand) {
+            self.count(&hand);
+        }
+    }
+
+    /// A message is given as a result.
+    pub fn hand_out(&self, held: &Held) {
+        held.part.set_position(held.message.offset() + 1);
+        let hand = held.hand();
+        let mut hands = self.hands.borrow_mut();
+        match hands.last_mut() {
+            // Only the last of a run says anything.
+            Some(last) if Arc::ptr_eq(&last.part, &hand.part) => *last = hand,
+            _ => hands.push(hand),
+        }
+    }
+
+    /// What was given as a result counts from now on.
+    pub fn count_hands(&self) {
+        for hand in self.hands.borrow_mut().drain(..) {
+            self.count(&hand);
+        }
+    }
+
+    /// Everything that the script was given counts, the message in hand too: an explicit commit.
+    pub fn count_all(&self) {
+        self.count_hands();
+        if let Some(hand) = &*self.current.borrow() {
+            self.count(hand);
+        }
+    }
+
+    fn count(&self, hand: &Hand) {
+        self.store.processed(&hand.part, hand.generation, hand.offset + 1);
+    }
+
+    /// Gives librdkafka the offsets that were collected.
+    pub fn hand_over(&self) {
+        self.store.hand_over(&self.client);
+    }
+
+    // ---- assignments ----
+
+    /// Prepares partitions that are about to be assigned: what is held of them is void, and their
+    /// messages come to our queue (a fetch stop clears the forward, so each time anew).
+    pub fn begin(&self, list: &PartitionList) -> Result<()> {
+        for e in list.iter() {
+            self.part(e.topic, e.partition).restart();
+            let queue = self.client.partition_queue(e.topic, e.partition)?;
+            queue.forward(Some(&self.messages));
+        }
+        Ok(())
+    }
+
+    /// Partitions are no longer ours.
+    pub fn end(&self, list: &PartitionList) {
+        for e in list.iter() {
+            if let Some(part) = self.find(e.topic, e.partition) {
+                part.restart();
+                part.set_paused(false);
+            }
+        }
+        self.drop_void();
+    }
+
+    /// All partitions are no longer ours.
+    pub fn end_all(&self) {
+        for part in self.parts.borrow().values().flat_map(HashMap::values) {
+            part.restart();
+            part.set_paused(false);
+        }
+        self.drop_void();
+    }
+
+    /// A partition goes on elsewhere.
+    pub fn restart(&self, topic: &str, partition: i32) {
+        self.part(topic, partition).restart();
+        self.drop_void();
+    }
+
+    fn drop_void(&self) {
+        self.batch.borrow_mut().retain(|h| !h.is_void());
+        self.aside.borrow_mut().retain(|h| !h.is_void());
+        self.hands.borrow_mut().retain(|h| h.part.generation() == h.generation);
+    }
+
+    /// What was set aside for a partition comes first in the next read.
+    pub fn resume(&self, part: &Arc<Part>) {
+        part.set_paused(false);
+        let aside = self.aside.take();
+        let (back, still): (Vec<_>, Vec<_>) =
+            aside.into_iter().partition(|h| Arc::ptr_eq(&h.part, part));
+        *self.aside.borrow_mut() = still;
+        let mut batch = self.batch.borrow_mut();
+        for held in back.into_iter().rev() {
+            batch.push_front(held);
+        }
+    }
+
+    /// The offset from which a partition goes on for the script: after the last message given.
+    pub fn position(&self, topic: &str, partition: i32) -> Option<i64> {
+        self.find(topic, partition)?.position()
+    }
+}

@@ -1,0 +1,507 @@
+//! `$subscriber`: a member of a consumer group, or a reader of assigned partitions.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use super::core::{Core, Life, Plan};
+use super::handle::{self, Handle};
+use super::live::LEAVE;
+use super::pump::{PumpTask, Serve, What};
+use super::reader::{Hand, Reader};
+use super::rebalance::{answer, Kind};
+use super::{consume, offsets, subscription};
+use crate::error::{Error, Result};
+use crate::rdk::{self, ClientError, ErrorCode, Event, PartitionList, Queue, Rebalance};
+use crate::tcl::command;
+use crate::tcl::event::{Timer, Turn};
+use crate::tcl::{Code, Interp, Obj, Object, Prefix, Row, Slot, State, Table, Task};
+
+pub struct Subscriber {
+    core: Rc<Core>,
+    pub reader: Reader,
+    group: Queue,
+    pub callback: Slot,
+    pub rebalance_callback: Slot,
+    /// `on_error stop`: an error in the callback removes it and goes back to that message.
+    pub stop_on_error: Cell<bool>,
+    /// The rebalance whose callback runs.
+    pub rebalance: RefCell<Option<Pending>>,
+    /// When the callback's keep-alive reads next, and the timer for it.
+    next_read: Cell<Option<Instant>>,
+    keepalive: RefCell<Option<Timer>>,
+    keepalive_every: Duration,
+}
+
+/// A rebalance that its callback may still change.
+pub struct Pending {
+    pub kind: Kind,
+    pub list: PartitionList,
+    /// The callback assigned by itself.
+    pub answered: bool,
+}
+
+static TABLE: Table<Subscriber> = Table::new(&[
+    Row("consume", "?timeoutMS?", consume::consume, "take the next message or error"),
+    Row(
+        "consume_batch",
+        "timeoutMS count array code",
+        consume::consume_batch,
+        "run code for each message, in an array",
+    ),
+    Row(
+        "consume_list",
+        "timeoutMS count ?-fields list? ?-min n?",
+        consume::consume_list,
+        "take many messages as a list",
+    ),
+    Row("subscribe", "?topic ...?", subscription::subscribe, "join the group for topics, or list them"),
+    Row("unsubscribe", "", subscription::unsubscribe, "leave the group"),
+    Row("assign", "?tp ...?", subscription::assign, "read these partitions without the group"),
+    Row("assignment", "", subscription::assignment, "the partitions that are read"),
+    Row("callback", "?prefix?", callback, "set who gets messages"),
+    Row("rebalance_callback", "?prefix?", rebalance_callback, "set who is told of rebalances"),
+    Row("on_error", "?action?", on_error, "continue or stop after an error in the callback"),
+    Row(
+        "offsets",
+        "?-committed? ?-timeout ms? tp ...",
+        offsets::offsets,
+        "positions, or committed offsets",
+    ),
+    Row(
+        "watermarks",
+        "?-cached? ?-timeout ms? ?-command prefix? topic partition",
+        offsets::watermarks,
+        "a partition's low and high watermark",
+    ),
+    Row("commit", "?-async? ?-timeout ms? ?tp ...?", offsets::commit, "commit offsets"),
+    Row("seek", "?-timeout ms? tp ...", offsets::seek, "go on elsewhere"),
+    Row("pause", "tp ...", offsets::pause, "stop reading partitions for a while"),
+    Row("resume", "tp ...", offsets::resume, "read paused partitions again"),
+    Row("name", "", handle::name, "librdkafka's name of the client"),
+    Row("type", "", handle::kind, "subscriber"),
+    Row("poll", "?timeoutMS?", handle::poll, "run callbacks of pending events, not of messages"),
+    Row("client_config", "?key?", handle::client_config, "the client's configuration in force"),
+    Row("log_level", "level", handle::log_level, "set the least severe level that is logged"),
+    Row("add_brokers", "brokerList", handle::add_brokers, "add bootstrap brokers"),
+    Row("info topics", "?-timeout ms?", handle::info_topics, "the cluster's topics"),
+    Row("info brokers", "?-timeout ms?", handle::info_brokers, "the cluster's brokers"),
+    Row("info partitions", "topic ?-timeout ms?", handle::info_partitions, "a topic's partitions"),
+    Row("meta refresh", "?-timeout ms?", handle::meta_refresh, "fetch metadata anew"),
+    Row("meta print", "?-timeout ms?", handle::meta_print, "print metadata on stdout"),
+    Row("error", "errno reason", error, "have the error callback called"),
+    Row("error_callback", "?prefix?", handle::error_callback, "set who gets client errors"),
+    Row(
+        "statistics_callback",
+        "?-dict? ?prefix ...?",
+        handle::statistics_callback,
+        "set who gets librdkafka's statistics",
+    ),
+    Row("encoding", "?name?", handle::encoding, "tell or set how bytes turn into text"),
+    Row("close", "?timeoutMS? ?-timeout ms?", consume::close, "commit, leave the group, delete"),
+    Row("delete", "", handle::delete, "delete; the group is left in the background"),
+    Row("destroy", "", handle::delete, "alias of delete"),
+]);
+
+impl Object for Subscriber {
+    const KIND: &'static str = "subscriber";
+    const AUTO: &'static str = "kafka_handle";
+    type Error = Error;
+
+    fn table() -> &'static Table<Self> {
+        &TABLE
+    }
+
+    fn id(&self) -> u64 {
+        self.core.id
+    }
+
+    fn state(&self) -> &Rc<State> {
+        &self.core.state
+    }
+
+    fn deleted(self: &Rc<Self>) {
+        if self.core.state.deleted() || self.core.client.forked() {
+            return;
+        }
+        self.callback.set(None);
+        self.core.linger(self.clone());
+        self.begin_close(LEAVE);
+        self.settle();
+    }
+
+    fn refuse(&self) -> Option<Error> {
+        self.core.refuse()
+    }
+}
+
+impl Handle for Subscriber {}
+
+/// What has to be finished after a call.
+pub enum Called {
+    Event,
+    Message { since: Instant, hand: Hand },
+    Rebalance,
+}
+
+impl Serve for Subscriber {
+    type Called = Called;
+
+    fn core(&self) -> &Rc<Core> {
+        &self.core
+    }
+
+    fn next_call(self: &Rc<Self>, words: &mut Vec<Obj>, what: What) -> Option<Called> {
+        if what == What::Group {
+            self.core.drain();
+        } else if self.core.next_event_call(words) {
+            return Some(Called::Event);
+        }
+        if self.serve_group(words) {
+            return Some(Called::Rebalance);
+        }
+        if what == What::All && self.may_give() {
+            return self.next_message_call(words);
+        }
+        None
+    }
+
+    fn done(self: &Rc<Self>, called: Called, code: Code) {
+        match called {
+            Called::Event => {}
+            Called::Rebalance => self.complete_rebalance(),
+            Called::Message { since, hand } => {
+                self.reader.adapt(since.elapsed());
+                let ok = code.is_ok();
+                self.reader.finished(ok && self.core.is_open());
+                if !ok && self.stop_on_error.get() && self.core.is_open() {
+                    self.stop_at(&hand);
+                }
+            }
+        }
+    }
+
+    fn settle(self: &Rc<Self>) {
+        if !self.core.client.forked() {
+            self.reader.hand_over();
+        }
+        self.keep_alive();
+        if let Life::Closing { .. } = self.core.life.get() {
+            if self.core.client.closed() || self.core.overdue() {
+                self.finish();
+            }
+        }
+    }
+}
+
+impl Turn for Subscriber {
+    fn turn(self: Rc<Self>) -> Option<(Interp, Box<dyn Task>)> {
+        if self.core.state.deleted() {
+            return None;
+        }
+        Some((self.core.interp(), Box::new(PumpTask::new(self))))
+    }
+}
+
+impl Subscriber {
+    pub fn open(mut plan: Plan) -> Result<Rc<Subscriber>> {
+        let client = plan.client.clone();
+        let (queue, store) = match plan.group.take() {
+            Some(group) => group,
+            None => return Err(Error::kafka(ErrorCode::UNKNOWN_GROUP, "no group")),
+        };
+        let group = client.consumer_queue()?;
+        plan.group = Some((queue, store.clone()));
+        let max: u64 = client
+            .conf()
+            .get("max.poll.interval.ms")
+            .and_then(|v| v.parse().ok())
+            .unwrap_or(300_000);
+        let subscriber = Rc::new(Subscriber {
+            reader: Reader::new(client, store),
+            core: Rc::new(Core::new(plan)),
+            group,
+            callback: Slot::default(),
+            rebalance_callback: Slot::default(),
+            stop_on_error: Cell::new(false),
+            rebalance: RefCell::default(),
+            next_read: Cell::new(None),
+            keepalive: RefCell::default(),
+            keepalive_every: Duration::from_millis((max / 3).max(1)),
+        });
+        let weak = Rc::downgrade(&subscriber);
+        let bell = subscriber.core.open(weak);
+        subscriber.group.enable_wake(bell.clone());
+        subscriber.reader.messages.enable_wake(bell);
+        Ok(subscriber)
+    }
+
+    /// Whether a message may be given: no callback or body of this object runs, nor a rebalance
+    /// callback, and it is open.
+    pub fn may_give(&self) -> bool {
+        self.core.is_open() && !self.reader.is_busy() && self.rebalance.borrow().is_none()
+    }
+
+    /// Refuses a read where it is not allowed; else what was given before counts now.
+    pub fn begin_read(&self, what: &str) -> Result<()> {
+        if self.rebalance.borrow().is_some() {
+            return Err(Error::State(format!("{what} inside the object's rebalance callback")));
+        }
+        if self.reader.is_busy() {
+            return Err(Error::State(format!(
+                "{what} while a message callback or batch body of the object runs"
+            )));
+        }
+        if !self.core.is_open() {
+            return Err(Error::State(format!("{what} while the object is being closed")));
+        }
+        self.reader.count_hands();
+        self.reader.hand_over();
+        Ok(())
+    }
+
+    // ---- group events ----
+
+    /// Serves the group's events up to one that needs a call of the rebalance callback.
+    fn serve_group(&self, words: &mut Vec<Obj>) -> bool {
+        while self.rebalance.borrow().is_none() {
+            let Some(event) = self.group.poll(0) else { return false };
+            match event {
+                Event::Rebalance(r) => {
+                    if self.begin_rebalance(r, words) {
+                        return true;
+                    }
+                }
+                Event::Error(e) => self.core.message_error(e),
+                Event::OffsetCommit { error: Some(e), partitions } => {
+                    self.commit_failed(e, &partitions);
+                }
+                _ => {}
+            }
+        }
+        false
+    }
+
+    /// A commit that nobody waits for has failed. Nothing is lost by it: the messages come again.
+    fn commit_failed(&self, e: rdk::Error, partitions: &PartitionList) {
+        if e.code == ErrorCode::NO_OFFSET {
+            return;
+        }
+        let place = partitions.iter().next().map_or_else(String::new, |p| {
+            format!(" of topic {} partition {}", p.topic, p.partition)
+        });
+        let detail = format!("commit{place} failed: {}", e.code.text());
+        self.core.logger.say(4, "COMMIT", &self.core.live.name, detail.clone());
+        if self.core.callbacks.error().is_some() {
+            let error = rdk::Error { detail, ..e };
+            self.core.inject_error(ClientError { error, topic: None, partition: None });
+        }
+    }
+
+    /// True when the rebalance callback is to be called first.
+    fn begin_rebalance(&self, r: Rebalance, words: &mut Vec<Obj>) -> bool {
+        let kind = Kind::of(&self.core.client, &r);
+        if r.code != ErrorCode::ASSIGN_PARTITIONS && r.code != ErrorCode::REVOKE_PARTITIONS {
+            let error = rdk::Error::with_detail(r.code, "the group's rebalance failed");
+            self.core.message_error(ClientError { error, topic: None, partition: None });
+        }
+        if kind == Kind::Revoke {
+            self.reader.hand_over();
+        }
+        let callback = self.rebalance_callback.get().filter(|_| self.core.can_call());
+        let dict = kind.dict(&r.partitions);
+        let pending = Pending { kind, list: r.partitions, answered: false };
+        *self.rebalance.borrow_mut() = Some(pending);
+        match callback {
+            Some(prefix) => {
+                prefix.fill(dict, words);
+                true
+            }
+            None => {
+                self.complete_rebalance();
+                false
+            }
+        }
+    }
+
+    /// Completes the rebalance after its callback, whatever became of that.
+    fn complete_rebalance(&self) {
+        let Some(pending) = self.rebalance.borrow_mut().take() else { return };
+        let Pending { kind, list, answered } = pending;
+        let done = match kind {
+            _ if answered => Ok(()),
+            Kind::Assign => self.take_assignment(&list),
+            Kind::Revoke | Kind::Lost => {
+                if kind == Kind::Revoke {
+                    self.reader.hand_over();
+                }
+                let done = answer(&self.core.client, ErrorCode::REVOKE_PARTITIONS, &list);
+                self.reader.end(&list);
+                done.map_err(Error::from)
+            }
+        };
+        if let Err(Error::Kafka(e)) = done {
+            self.core.message_error(ClientError { error: e, topic: None, partition: None });
+        }
+        // Messages that came meanwhile have used their wake up.
+        self.core.again();
+    }
+
+    fn take_assignment(&self, list: &PartitionList) -> Result<()> {
+        let mut paused = PartitionList::new();
+        for e in list.iter() {
+            // The callback may have paused what it is about to get.
+            if self.reader.find(e.topic, e.partition).is_some_and(|p| p.is_paused()) {
+                paused.add(e.topic, e.partition)?;
+            }
+        }
+        self.reader.begin(list)?;
+        answer(&self.core.client, ErrorCode::ASSIGN_PARTITIONS, list)?;
+        if !paused.is_empty() {
+            self.core.client.pause(&mut paused)?;
+        }
+        Ok(())
+    }
+
+    // ---- messages ----
+
+    fn next_message_call(&self, words: &mut Vec<Obj>) -> Option<Called> {
+        let callback = self.callback.get()?;
+        if let Some(error) = self.core.next_message_error() {
+            callback.fill(self.error_dict(&error), words);
+            return Some(Called::Event);
+        }
+        match self.reader.next() {
+            Ok(None) => None,
+            Ok(Some(held)) => {
+                let m = held.message.view();
+                if let Some(code) = m.error() {
+                    let e = rdk::Error::with_detail(code, m.error_text());
+                    let place = (Some(m.topic()), Some(m.partition()));
+                    callback.fill(self.core.words.error_dict(&e, place.0, place.1), words);
+                    return Some(Called::Event);
+                }
+                let dict = self.core.words.dict(m, &self.core.encoding.borrow());
+                self.reader.give(&held);
+                callback.fill(dict, words);
+                Some(Called::Message { since: Instant::now(), hand: held.hand() })
+            }
+            Err(e) => {
+                callback.fill(self.core.words.error_dict(&e, None, None), words);
+                Some(Called::Event)
+            }
+        }
+    }
+
+    pub fn error_dict(&self, e: &ClientError) -> Obj {
+        self.core.words.error_dict(&e.error, e.topic.as_deref(), e.partition)
+    }
+
+    /// `on_error stop`: the callback goes, and its partition goes back to the message.
+    fn stop_at(&self, hand: &Hand) {
+        self.callback.set(None);
+        let (topic, partition, offset) = (hand.part.topic.clone(), hand.part.partition, hand.offset);
+        self.reader.restart(&topic, partition);
+        let done = offsets::seek_one(&self.core, topic, partition, offset);
+        if let Err(Error::Kafka(error)) = done {
+            let topic = Some(hand.part.topic.clone());
+            self.core.message_error(ClientError { error, topic, partition: Some(partition) });
+        }
+    }
+
+    /// Reads at least every third of `max.poll.interval.ms` while there is a callback, so that an
+    /// idle member stays in its group.
+    fn keep_alive(&self) {
+        if !self.core.is_open() || !self.callback.is_set() {
+            let old = self.keepalive.take();
+            drop(old);
+            self.next_read.set(None);
+            return;
+        }
+        let now = Instant::now();
+        if self.next_read.get().is_some_and(|t| now < t) {
+            return;
+        }
+        self.next_read.set(Some(now + self.keepalive_every));
+        if let Some(source) = self.core.source() {
+            let timer = Timer::new(self.keepalive_every, source.clone());
+            let old = self.keepalive.replace(Some(timer));
+            drop(old);
+        }
+    }
+
+    // ---- the end ----
+
+    /// Begins leaving the group.
+    pub fn begin_close(&self, within: Duration) {
+        if !self.core.is_open() {
+            return;
+        }
+        self.core.begin_close(Some(within));
+        if let Err(e) = self.core.live.begin_leave() {
+            self.core.logger.say(4, "CLOSE", &self.core.live.name, e.code.text());
+        }
+    }
+
+    fn finish(&self) {
+        self.group.disable_wake();
+        self.reader.messages.disable_wake();
+        let old = self.keepalive.take();
+        drop(old);
+        self.reader.end_all();
+        self.core.finish();
+    }
+}
+
+type C<'a> = crate::tcl::Call<'a, Subscriber>;
+type Out = crate::tcl::Outcome<Subscriber>;
+
+/// `callback ?prefix?`: `{}` or `#none` removes it.
+fn callback(c: &C<'_>) -> Out {
+    let Some(word) = c.args.get(0) else {
+        return Ok(c.this.callback.get_or_set(None, "")?.into());
+    };
+    let prefix = if word.raw() == b"#none" { None } else { Prefix::new(word, "callback")? };
+    if prefix.is_some() {
+        c.this.reader.count_hands();
+    }
+    c.this.callback.set(prefix);
+    // What lies in the queue has used its wake up.
+    c.this.core.again();
+    Ok(crate::tcl::Flow::Empty)
+}
+
+/// `rebalance_callback ?prefix?`
+fn rebalance_callback(c: &C<'_>) -> Out {
+    Ok(c.this.rebalance_callback.get_or_set(c.args.get(0), "rebalance callback")?.into())
+}
+
+/// `on_error ?continue|stop?`
+fn on_error(c: &C<'_>) -> Out {
+    let words = ["continue", "stop"];
+    let Some(word) = c.args.get(0) else {
+        return Ok(Obj::text(words[usize::from(c.this.stop_on_error.get())]).into());
+    };
+    let name = word.str();
+    let i = words
+        .iter()
+        .position(|w| *w == name)
+        .ok_or_else(|| crate::tcl::Error::bad_word("action", &name, words))?;
+    c.this.stop_on_error.set(i == 1);
+    Ok(crate::tcl::Flow::Empty)
+}
+
+/// `error errno reason`: KafkaTcl's way to test an error callback.
+fn error(c: &C<'_>) -> Out {
+    let n = c.args.at(0)?.get_int("errno")?;
+    let code = i32::try_from(n)
+        .map_err(|_| Error::expected("errno", "a librdkafka error number", &n.to_string()))?;
+    let error = rdk::Error::with_detail(ErrorCode(code), c.args.at(1)?.string());
+    c.this.core.inject_error(ClientError { error, topic: None, partition: None });
+    Ok(crate::tcl::Flow::Empty)
+}
+
+/// Removes the command of a closed subscriber.
+pub fn remove(this: &Subscriber) {
+    command::delete(this.core.interp(), this.core.id);
+}

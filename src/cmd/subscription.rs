@@ -1,0 +1,84 @@
+//! What a subscriber reads: `subscribe`, `assign` and their kin.
+
+use super::pump::Serve;
+use super::subscriber::Subscriber;
+use super::tps::{self, Need};
+use crate::error::{Error, Result};
+use crate::rdk::PartitionList;
+use crate::tcl::{Call, Flow, Obj, Outcome};
+
+type C<'a> = Call<'a, Subscriber>;
+type Out = Outcome<Subscriber>;
+
+/// The topics that a word of `subscribe` names: a regular expression, `{t n}`, or several.
+fn topics(word: &Obj, out: &mut PartitionList) -> Result<()> {
+    let text = word.str();
+    let mut add = |name: &str| -> Result<()> {
+        if name.contains('\0') {
+            return Err(Error::expected("topic", "a name", name));
+        }
+        if !name.is_empty() && out.find(name, -1).is_none() {
+            out.add(name, -1)?;
+        }
+        Ok(())
+    };
+    if text.starts_with('^') && !text.contains(char::is_whitespace) {
+        return add(&text);
+    }
+    let words = word.get_list("topic")?;
+    match &words[..] {
+        // KafkaTcl took topic-partitions here and used the topic.
+        [topic, n] if n.get_int("").is_ok() => add(&topic.str()),
+        _ => words.iter().try_for_each(|w| add(&w.str())),
+    }
+}
+
+/// `subscribe ?topic ...?`
+pub fn subscribe(c: &C<'_>) -> Out {
+    let client = &c.this.core().client;
+    if c.args.rest.is_empty() {
+        let list = client.subscription()?;
+        return Ok(Obj::texts(list.iter().map(|e| e.topic.to_owned())).into());
+    }
+    let mut list = PartitionList::new();
+    for word in c.args.rest {
+        topics(word, &mut list)?;
+    }
+    if list.is_empty() {
+        client.unsubscribe()?;
+    } else {
+        client.subscribe(&list)?;
+    }
+    Ok(Flow::Empty)
+}
+
+/// `unsubscribe`
+pub fn unsubscribe(c: &C<'_>) -> Out {
+    c.this.core().client.unsubscribe()?;
+    Ok(Flow::Empty)
+}
+
+/// `assign ?tp ...?`: replaces the assignment; `assign {}` clears it.
+pub fn assign(c: &C<'_>) -> Out {
+    let list = tps::parse(c.args.rest, Need::Topic)?;
+    let this = c.this;
+    this.reader.count_hands();
+    this.reader.hand_over();
+    this.reader.end_all();
+    if list.is_empty() {
+        this.core().client.assign(None)?;
+    } else {
+        this.reader.begin(&list)?;
+        this.core().client.assign(Some(&list))?;
+    }
+    if let Some(pending) = &mut *this.rebalance.borrow_mut() {
+        pending.answered = true;
+    }
+    Ok(Flow::Empty)
+}
+
+/// `assignment`
+pub fn assignment(c: &C<'_>) -> Out {
+    Ok(tps::list(&c.this.core().client.assignment()?, false).into())
+}
+
