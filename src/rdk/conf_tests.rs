@@ -104,7 +104,14 @@ fn dumps_have_values_and_no_pointers() {
     assert_eq!(find("acks"), None);
     assert!(dump.len() > 80, "{}", dump.len());
     let mut topic = TopicConf::new();
-    topic.set_partitioner(Partitioner::Murmur2).unwrap();
+    for partitioner in Partitioner::ALL {
+        topic.set_partitioner(partitioner);
+        assert_eq!(
+            topic.get("partitioner").as_deref(),
+            Some(partitioner.name())
+        );
+    }
+    topic.set_partitioner(Partitioner::Murmur2);
     let topic_dump = topic.dump();
     assert!(topic_dump.contains(&("partitioner".into(), "murmur2".into())));
     for (key, value) in dump.iter().chain(&topic_dump) {

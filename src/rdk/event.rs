@@ -158,7 +158,7 @@ impl RawEvent {
         let ptr = self.ptr.as_ptr();
         // SAFETY: a valid error event; strings are copied, the partition object is ours
         // and destroyed once.
-        let (code, text, place) = unsafe {
+        let (code, text, fatal, place) = unsafe {
             let place = raw::rd_kafka_event_topic_partition(ptr);
             let named = (!place.is_null()).then(|| {
                 let named = (string((*place).topic), (*place).partition);
@@ -168,16 +168,13 @@ impl RawEvent {
             (
                 ErrorCode(raw::rd_kafka_event_error(ptr)),
                 string(raw::rd_kafka_event_error_string(ptr)),
+                raw::rd_kafka_event_error_is_fatal(ptr) != 0,
                 named,
             )
         };
-        // librdkafka 2.12 never sets what `rd_kafka_event_error_is_fatal` reads; the
-        // code tells, and the client knows the error behind it.
-        let error = match code {
-            ErrorCode::FATAL => self.client.fatal_error(),
-            _ => None,
-        }
-        .unwrap_or_else(|| Error::with_detail(code, text));
+        // The event has the code behind `FATAL` already: librdkafka looks it up.
+        let mut error = Error::with_detail(code, text);
+        error.fatal |= fatal;
         let (topic, partition) = place.unzip();
         ClientError {
             error,

@@ -83,7 +83,7 @@ impl<'a> MessageRef<'a> {
         self.raw.partition
     }
 
-    /// The offset; `Offset::INVALID` for a failed delivery, or one without acks.
+    /// The offset; negative for a failed delivery, or one without acks.
     #[inline]
     pub fn offset(self) -> i64 {
         self.raw.offset

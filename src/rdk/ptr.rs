@@ -72,8 +72,9 @@ impl ErrBuf {
     }
 
     pub(super) fn text(&self) -> String {
+        // Some of librdkafka's texts end in a newline.
         // SAFETY: zeroed at first, and librdkafka always terminates what it writes.
-        unsafe { string(self.0.as_ptr()) }
+        unsafe { string(self.0.as_ptr()) }.trim_end().to_owned()
     }
 }
 

@@ -132,6 +132,11 @@ impl Queue {
     /// whole of `timeout_ms` unless `max` are there: 0 takes what there is
     /// (`rd_kafka_consume_batch_queue`). Consumer errors such as `PARTITION_EOF` come as
     /// messages.
+    ///
+    /// librdkafka moves the partition's position behind all that came, and behind a
+    /// `PARTITION_EOF` as if that were a message: at offset 5 the position becomes 6
+    /// (and 6 is stored, with `enable.auto.offset.store`). A pause remembers that
+    /// position for the resume, which would skip message 5: seek after the pause.
     pub fn consume_batch(
         &self,
         max: usize,

@@ -1,5 +1,6 @@
 //! What the tests of this room share.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
@@ -67,6 +68,7 @@ pub(super) fn consumer(mock: &Mock, settings: &[(&str, &str)]) -> Arc<Client> {
             ("fetch.wait.max.ms", "20"),
             ("auto.offset.reset", "earliest"),
             ("enable.auto.commit", "false"),
+            ("enable.auto.offset.store", "false"),
         ],
     );
     for (key, value) in settings {
@@ -88,4 +90,29 @@ pub(super) fn reports(queue: &Queue, count: usize) -> Vec<(u64, i64, Option<Erro
         (seen.len() >= count).then_some(())
     });
     seen
+}
+
+/// Reads exactly so many messages and consumer errors.
+pub(super) fn fetch(queue: &Queue, count: usize) -> VecDeque<Message> {
+    let mut out = VecDeque::new();
+    until("messages", || {
+        queue.consume_batch(256, 0, &mut out).unwrap();
+        (out.len() >= count).then_some(())
+    });
+    assert_eq!(out.len(), count);
+    out
+}
+
+/// Assigns partitions from the beginning, forwarded to one queue of our own.
+pub(super) fn assign_forwarded(client: &Arc<Client>, topic: &str, partitions: i32) -> Queue {
+    let messages = client.new_queue();
+    let mut list = PartitionList::new();
+    for partition in 0..partitions {
+        let own = client.partition_queue(topic, partition).unwrap();
+        assert!(own.forward(Some(&messages)));
+        list.add_offset(topic, partition, Offset::BEGINNING)
+            .unwrap();
+    }
+    client.assign(Some(&list)).unwrap();
+    messages
 }
