@@ -3,7 +3,7 @@
 #     tclsh scripts/generate.tcl            write it
 #     tclsh scripts/generate.tcl --check    compare; a difference is printed, exit 1
 #
-# `::kafka::internal::methods` returns a dict: object type -> list of rows {name
+# `::kafka::internal methods` returns a dict: object type -> list of rows {name
 # signature summary}, straight from the tables that check a call's words. So this
 # page can't say anything else than the program does.
 
@@ -42,7 +42,7 @@ proc page {} {
         "Every subcommand of every object, as the package itself lists them. This"
         "page is generated (`make doc`); `make check` fails when it is out of date."
     }
-    set methods [::kafka::internal::methods]
+    set methods [::kafka::internal methods]
     # The order above, then what is new, by name.
     set types [lmap type [dict keys $titles] {
         if {![dict exists $methods $type]} {continue}

@@ -116,6 +116,7 @@ pub struct Plan {
 impl Core {
     pub fn new(plan: Plan) -> Core {
         let Plan { id, state, client, callbacks, logger, log_callback, settings, .. } = plan;
+        let message_errors = plan.group.is_some().then(RefCell::default);
         let live = Live::enter(Parts {
             id,
             client: client.clone(),
@@ -124,7 +125,6 @@ impl Core {
             interp: state.interp.ptr() as usize,
         });
         let limit = client.conf().get("queue.buffering.max.messages");
-        let message_errors = plan.group.is_some().then(RefCell::default);
         Core {
             id,
             main: client.main_queue(),
@@ -199,6 +199,12 @@ impl Core {
 
     pub fn is_open(&self) -> bool {
         self.life.get() == Life::Open
+    }
+
+    /// Whether there is nothing to finish in the background: it is done already, the interpreter's
+    /// end does it, or the client is another process's.
+    pub fn is_gone(&self) -> bool {
+        self.life.get() == Life::Closed || self.state.deleted() || self.client.forked()
     }
 
     /// Whether callbacks may run: not once the object is finished or its interpreter gone.
@@ -529,12 +535,8 @@ impl Drop for Core {
 pub struct Lingering(RefCell<BTreeMap<u64, Rc<dyn std::any::Any>>>);
 
 impl Lingering {
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.0.borrow().len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// Drops all of them: their clients were finished by other means.

@@ -14,11 +14,7 @@ use crate::tcl::command;
 use crate::tcl::{Args, Call, Flow, Obj, Object, Outcome};
 
 /// An object with a client of its own.
-pub trait Handle: Object<Error = Error> + Serve {
-    fn handle_core(&self) -> &Rc<Core> {
-        self.core()
-    }
-}
+pub trait Handle: Object<Error = Error> + Serve {}
 
 type C<'a, T> = Call<'a, T>;
 

@@ -1,4 +1,4 @@
-//! `::kafka::internal::*`: what the manual's generator and the tests need to know. No contract.
+//! `::kafka::internal`: what the manual's generator and the tests need to know. No contract.
 
 use std::rc::Rc;
 
@@ -93,7 +93,7 @@ fn live_counts(c: &C<'_>) -> Out {
         ("clients", rdk::live_clients()),
         ("entered", live::count()),
         ("mocks", rdk::live_mocks()),
-        ("lingering", c.this.state.data::<Lingering>().len()),
+        ("lingering", c.this.state.data::<Lingering>().count()),
     ];
     let words: Vec<Obj> =
         counts.iter().flat_map(|(name, n)| [Obj::text(name), Obj::int(*n as i64)]).collect();

@@ -41,9 +41,9 @@ pub fn init(interp: Interp) -> bool {
     exit::init(interp);
     let state = interp.state();
     interp.namespace(c"::kafka", &[c"kafka"]);
-    interp.namespace(c"::kafka::internal", &[]);
+    
     create_plain(interp, "::kafka::kafka", kafka::Kafka::new(state.clone()))
-        && create_plain(interp, "::kafka::internal::package", internal::Internal::new(state))
+        && create_plain(interp, "::kafka::internal", internal::Internal::new(state))
         && provide(interp)
 }
 

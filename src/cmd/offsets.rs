@@ -169,9 +169,20 @@ pub fn pause(c: &C<'_>) -> Out {
     if later.len() == list.len() {
         return Ok(Flow::Empty);
     }
-    c.this.core().client.pause(&mut list)?;
+    let client = &c.this.core().client;
+    client.pause(&mut list)?;
+    // librdkafka counts an end of partition that was read as a message, and would resume after the
+    // message that comes there next: it is told where to go on.
+    let mut ends = PartitionList::new();
     for e in list.iter().filter(|e| e.error.is_none()) {
-        c.this.reader.part(e.topic, e.partition).set_paused(true);
+        let part = c.this.reader.part(e.topic, e.partition);
+        part.set_paused(true);
+        if let Some(next) = part.read().filter(|_| c.this.reports_ends) {
+            ends.add_offset(e.topic, e.partition, next)?;
+        }
+    }
+    if !ends.is_empty() {
+        client.seek(&mut ends, 0)?;
     }
     Ok(tps::outcome(&list, |_| Obj::empty())?.into())
 }

@@ -85,7 +85,7 @@ impl Object for Producer {
     fn deleted(self: &Rc<Self>) {
         self.core.delete_children();
         // With the interpreter going, the interpreter's own end finishes all clients together.
-        if self.core.state.deleted() || self.core.client.forked() {
+        if self.core.is_gone() {
             return;
         }
         self.core.linger(self.clone());

@@ -11,7 +11,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::store::{Part, Store};
-use crate::rdk::{Client, ErrorCode, Message, PartitionList, Queue, Result};
+use crate::rdk::{Client, ErrorCode, Message, Offset, PartitionList, Queue, Result};
 
 /// The largest batch, and the smallest: one callback may be slow.
 const MOST: usize = 256;
@@ -143,6 +143,9 @@ impl Reader {
         for message in scratch.drain(..) {
             let part = self.part_of(&message);
             let generation = part.generation();
+            // An end of partition stands at the offset of the next message.
+            let offset = message.offset();
+            part.set_read(if message.error().is_some() { offset } else { offset + 1 });
             batch.push_back(Held { message, part, generation });
         }
         Ok(n)
@@ -224,7 +227,9 @@ impl Reader {
     /// messages come to our queue (a fetch stop clears the forward, so each time anew).
     pub fn begin(&self, list: &PartitionList) -> Result<()> {
         for e in list.iter() {
-            self.part(e.topic, e.partition).restart();
+            let part = self.part(e.topic, e.partition);
+            part.restart();
+            part.set_assigned(Offset::INVALID);
             let queue = self.client.partition_queue(e.topic, e.partition)?;
             queue.forward(Some(&self.messages));
         }

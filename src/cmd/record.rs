@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use super::encoding::Encoding;
-use crate::error::{error_dict, Result};
+use crate::error::Result;
 use crate::rdk::{self, MessageRef, TimestampType};
 use crate::tcl::{Interp, Obj};
 
@@ -301,9 +301,4 @@ impl Field {
             crate::tcl::Error::bad_word("field", &name, Field::ALL.iter().map(|(n, _)| *n))
         })?)
     }
-}
-
-/// A delivery's or an operation's error as a dict, `{}` when there was none.
-pub fn error_or_empty(e: Option<&rdk::Error>) -> Obj {
-    e.map_or_else(Obj::empty, error_dict)
 }

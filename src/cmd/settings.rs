@@ -87,11 +87,6 @@ impl Settings {
         }))
     }
 
-    /// What the script set.
-    pub fn explicit(&self) -> &[(String, String)] {
-        &self.explicit
-    }
-
     /// What the script set, as a map, for telling two configurations apart.
     pub fn fingerprint(&self) -> BTreeMap<String, String> {
         self.explicit.iter().cloned().collect()

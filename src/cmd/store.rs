@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::rdk::{Client, ErrorCode, PartitionList};
+use crate::rdk::{Client, ErrorCode, Offset, PartitionList};
 
 const NONE: i64 = -1;
 
@@ -22,6 +22,10 @@ pub struct Part {
     pending: AtomicI64,
     /// The offset after the last message that the script was given.
     position: AtomicI64,
+    /// The offset that the script's `assign` gave, as librdkafka numbers it.
+    assigned: AtomicI64,
+    /// The offset after the last message that was read from librdkafka.
+    read: AtomicI64,
     paused: AtomicBool,
 }
 
@@ -33,6 +37,8 @@ impl Part {
             generation: AtomicU64::new(0),
             pending: AtomicI64::new(NONE),
             position: AtomicI64::new(NONE),
+            assigned: AtomicI64::new(Offset::INVALID),
+            read: AtomicI64::new(NONE),
             paused: AtomicBool::new(false),
         }
     }
@@ -48,6 +54,25 @@ impl Part {
         self.generation.fetch_add(1, Ordering::AcqRel);
         self.pending.store(NONE, Ordering::Release);
         self.position.store(NONE, Ordering::Release);
+        self.read.store(NONE, Ordering::Release);
+    }
+
+    pub fn set_assigned(&self, offset: i64) {
+        self.assigned.store(offset, Ordering::Release);
+    }
+
+    pub fn assigned(&self) -> i64 {
+        self.assigned.load(Ordering::Acquire)
+    }
+
+    /// A message was read from librdkafka: `next` is expected after it.
+    #[inline]
+    pub fn set_read(&self, next: i64) {
+        self.read.store(next, Ordering::Release);
+    }
+
+    pub fn read(&self) -> Option<i64> {
+        Some(self.read.load(Ordering::Acquire)).filter(|p| *p >= 0)
     }
 
     #[inline]

@@ -31,6 +31,8 @@ pub struct Subscriber {
     next_read: Cell<Option<Instant>>,
     keepalive: RefCell<Option<Timer>>,
     keepalive_every: Duration,
+    /// `enable.partition.eof` is on.
+    pub reports_ends: bool,
 }
 
 /// A rebalance that its callback may still change.
@@ -121,7 +123,7 @@ impl Object for Subscriber {
     }
 
     fn deleted(self: &Rc<Self>) {
-        if self.core.state.deleted() || self.core.client.forked() {
+        if self.core.is_gone() {
             return;
         }
         self.callback.set(None);
@@ -212,6 +214,7 @@ impl Subscriber {
         };
         let group = client.consumer_queue()?;
         plan.group = Some((queue, store.clone()));
+        let reports_ends = client.conf().get("enable.partition.eof").as_deref() == Some("true");
         let max: u64 = client
             .conf()
             .get("max.poll.interval.ms")
@@ -228,6 +231,7 @@ impl Subscriber {
             next_read: Cell::new(None),
             keepalive: RefCell::default(),
             keepalive_every: Duration::from_millis((max / 3).max(1)),
+            reports_ends,
         });
         let weak = Rc::downgrade(&subscriber);
         let bell = subscriber.core.open(weak);

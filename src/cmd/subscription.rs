@@ -4,7 +4,7 @@ use super::pump::Serve;
 use super::subscriber::Subscriber;
 use super::tps::{self, Need};
 use crate::error::{Error, Result};
-use crate::rdk::PartitionList;
+use crate::rdk::{Offset, PartitionList};
 use crate::tcl::{Call, Flow, Obj, Outcome};
 
 type C<'a> = Call<'a, Subscriber>;
@@ -70,6 +70,9 @@ pub fn assign(c: &C<'_>) -> Out {
     } else {
         this.reader.begin(&list)?;
         this.core().client.assign(Some(&list))?;
+        for e in list.iter() {
+            this.reader.part(e.topic, e.partition).set_assigned(e.offset);
+        }
     }
     if let Some(pending) = &mut *this.rebalance.borrow_mut() {
         pending.answered = true;
@@ -77,8 +80,15 @@ pub fn assign(c: &C<'_>) -> Out {
     Ok(Flow::Empty)
 }
 
-/// `assignment`
+/// `assignment`: `{topic partition}`, with the offset that `assign` gave, if it gave one.
 pub fn assignment(c: &C<'_>) -> Out {
-    Ok(tps::list(&c.this.core().client.assignment()?, false).into())
+    let mut list = c.this.core().client.assignment()?;
+    // librdkafka fills in `stored` where nothing was said.
+    for i in 0..list.len() {
+        let Some(e) = list.get(i) else { continue };
+        let given = c.this.reader.find(e.topic, e.partition).map(|p| p.assigned());
+        list.set_offset(i, given.unwrap_or(Offset::INVALID));
+    }
+    Ok(tps::list(&list, false).into())
 }
 
