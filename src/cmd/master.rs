@@ -98,8 +98,6 @@ impl Master {
         let mut topic_settings = settings.topic_part();
         topic_settings.absorb(&self.topic_settings.borrow())?;
         settings.absorb(&self.topic_settings.borrow())?;
-        // One master makes producers and consumers, so properties of the other kind are no mistake.
-        settings.default("log.configuration.warnings", "false")?;
         if kind == Kind::Consumer {
             settings.default("fetch.queue.backoff.ms", "10")?;
         }
