@@ -55,9 +55,10 @@ impl Error {
     pub fn parts(&self) -> (String, Obj) {
         match self {
             Error::Words(e) => (e.message(), words_code(e)),
-            Error::Kafka(e) => {
-                (message(&e.code.text(), &e.detail), code(&e.code.constant(), &e.code.text(), &e.detail, flags(e)))
-            }
+            Error::Kafka(e) => (
+                message(&e.code.text(), &e.detail),
+                code(&e.code.constant(), &e.code.text(), &e.detail, flags(e)),
+            ),
             Error::State(what) => own("STATE", "not allowed in the present state", what),
             Error::Forked => own(
                 "FORKED",
@@ -149,7 +150,8 @@ fn own(word: &str, text: &str, detail: &str) -> (String, Obj) {
 }
 
 fn flags(e: &rdk::Error) -> Obj {
-    let all = [(e.fatal, "fatal"), (e.retriable, "retriable"), (e.abort_required, "abort_required")];
+    let all =
+        [(e.fatal, "fatal"), (e.retriable, "retriable"), (e.abort_required, "abort_required")];
     Obj::texts(all.iter().filter(|(on, _)| *on).map(|(_, name)| *name))
 }
 

@@ -64,8 +64,7 @@ fn classify(src: &[u8]) -> Vec<Kind> {
 }
 
 fn is_word(src: &[u8], i: usize) -> bool {
-    src.get(i)
-        .is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_' || *b >= 0x80)
+    src.get(i).is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_' || *b >= 0x80)
 }
 
 fn word_end(src: &[u8], mut i: usize) -> usize {
@@ -76,10 +75,7 @@ fn word_end(src: &[u8], mut i: usize) -> usize {
 }
 
 fn line_end(src: &[u8], i: usize) -> usize {
-    src[i..]
-        .iter()
-        .position(|b| *b == b'\n')
-        .map_or(src.len(), |n| i + n)
+    src[i..].iter().position(|b| *b == b'\n').map_or(src.len(), |n| i + n)
 }
 
 /// Block comments nest.
@@ -136,10 +132,7 @@ fn literal_start(src: &[u8], i: usize) -> Option<usize> {
     let mut close = vec![b'"'];
     close.resize(hashes + 1, b'#');
     let text = &src[at + 1..];
-    let length = text
-        .windows(close.len())
-        .position(|w| w == close)
-        .unwrap_or(text.len());
+    let length = text.windows(close.len()).position(|w| w == close).unwrap_or(text.len());
     Some(at + 1 + length + close.len())
 }
 
@@ -152,10 +145,7 @@ fn char_end(src: &[u8], i: usize) -> Option<usize> {
     }
     let width = std::str::from_utf8(&src[i + 1..src.len().min(i + 5)])
         .map_or_else(|e| e.valid_up_to(), str::len);
-    let first = std::str::from_utf8(&src[i + 1..i + 1 + width])
-        .ok()?
-        .chars()
-        .next()?;
+    let first = std::str::from_utf8(&src[i + 1..i + 1 + width]).ok()?.chars().next()?;
     let end = i + 1 + first.len_utf8();
     (src.get(end) == Some(&b'\'')).then_some(end + 1)
 }
@@ -164,13 +154,7 @@ fn char_end(src: &[u8], i: usize) -> Option<usize> {
 fn only(src: &str, keep: Kind) -> String {
     let kinds = classify(src.as_bytes());
     let bytes = src.bytes().zip(kinds);
-    let kept = bytes.map(|(b, k)| {
-        if b == b'\n' || (k == keep && b < 0x80) {
-            b
-        } else {
-            b' '
-        }
-    });
+    let kept = bytes.map(|(b, k)| if b == b'\n' || (k == keep && b < 0x80) { b } else { b' ' });
     kept.map(char::from).collect()
 }
 
@@ -191,8 +175,7 @@ impl Source {
 
 /// The words of a line of code, each with what stands around it.
 fn words(line: &str) -> impl Iterator<Item = &str> {
-    line.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
-        .filter(|w| !w.is_empty())
+    line.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).filter(|w| !w.is_empty())
 }
 
 fn has_word(line: &str, word: &str) -> bool {
@@ -290,10 +273,7 @@ fn breaches(source: &Source) -> Vec<String> {
     let code_lines: Vec<&str> = code.lines().collect();
 
     let Some((_, allowed)) = ROOMS.iter().find(|(name, _)| *name == room) else {
-        say(
-            1,
-            format!("`{room}` is no room of the house: add it to ROOMS in tests/layering.rs"),
-        );
+        say(1, format!("`{room}` is no room of the house: add it to ROOMS in tests/layering.rs"));
         return found;
     };
 
@@ -327,10 +307,7 @@ fn breaches(source: &Source) -> Vec<String> {
     }
     if code_lines.len() > MAX_LINES {
         let count = code_lines.len();
-        say(
-            count,
-            format!("{count} lines; split it by subject (at most {MAX_LINES})"),
-        );
+        say(count, format!("{count} lines; split it by subject (at most {MAX_LINES})"));
     }
     found
 }
@@ -340,10 +317,7 @@ fn breaches(source: &Source) -> Vec<String> {
 fn needs_reason(line: &str) -> bool {
     let mut words = words(line).skip_while(|w| *w != "unsafe").skip(1);
     !matches!(words.next(), Some("fn" | "extern" | "trait"))
-        || line
-            .split("unsafe")
-            .skip(1)
-            .any(|rest| rest.trim_start().starts_with('{'))
+        || line.split("unsafe").skip(1).any(|rest| rest.trim_start().starts_with('{'))
 }
 
 /// Whether a SAFETY comment stands on the line, or in the lines just above within
@@ -351,10 +325,7 @@ fn needs_reason(line: &str) -> bool {
 fn has_reason(comments: &[&str], code: &[&str], index: usize) -> bool {
     let mut reach = SAFETY_REACH;
     for at in (0..=index).rev() {
-        if comments
-            .get(at)
-            .is_some_and(|line| line.contains("SAFETY:"))
-        {
+        if comments.get(at).is_some_and(|line| line.contains("SAFETY:")) {
             return true;
         }
         let blank = |lines: &[&str]| lines.get(at).map_or(true, |line| line.trim().is_empty());
@@ -398,34 +369,21 @@ fn the_house_rules_hold() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut sources = Vec::new();
     collect(&root, &root, &mut sources);
-    assert!(
-        sources.iter().any(|s| s.path == "lib.rs"),
-        "no sources found"
-    );
+    assert!(sources.iter().any(|s| s.path == "lib.rs"), "no sources found");
     let found: Vec<String> = sources.iter().flat_map(breaches).collect();
-    assert!(
-        found.is_empty(),
-        "house rules broken:\n{}",
-        found.join("\n")
-    );
+    assert!(found.is_empty(), "house rules broken:\n{}", found.join("\n"));
 }
 
 // ------------------------------------------------------- the rules can fail
 
 fn check(path: &str, text: &str) -> Vec<String> {
-    breaches(&Source {
-        path: path.into(),
-        text: text.into(),
-    })
+    breaches(&Source { path: path.into(), text: text.into() })
 }
 
 #[track_caller]
 fn refused(path: &str, text: &str, expected: &str) {
     let found = check(path, text);
-    assert!(
-        found.iter().any(|f| f.contains(expected)),
-        "{expected:?} not in {found:?}"
-    );
+    assert!(found.iter().any(|f| f.contains(expected)), "{expected:?} not in {found:?}");
 }
 
 #[track_caller]
@@ -436,115 +394,43 @@ fn accepted(path: &str, text: &str) {
 
 #[test]
 fn imports_go_one_way() {
-    refused(
-        "tcl/interp.rs",
-        "use crate::rdk::conf;\n",
-        "`tcl` must not use `rdk`",
-    );
-    refused(
-        "tcl/interp.rs",
-        "use crate::error::Error;\n",
-        "`tcl` must not use `error`",
-    );
-    refused(
-        "tcl/mod.rs",
-        "use super::cmd;\n",
-        "`tcl` must not use `cmd`",
-    );
-    refused(
-        "tcl/a.rs",
-        "use super::super::rdk;\n",
-        "`tcl` must not use `rdk`",
-    );
-    refused(
-        "rdk/client.rs",
-        "fn f(x: crate::tcl::Obj) {}\n",
-        "`rdk` must not use `tcl`",
-    );
-    refused(
-        "rdk/client.rs",
-        "use crate::{rdk::conf, cmd::pump};\n",
-        "`rdk` must not use `cmd`",
-    );
-    refused(
-        "rdk/a.rs",
-        "use crate::{\n    rdk::{b, c},\n    tcl,\n};\n",
-        "rdk/a.rs:3: `rdk`",
-    );
-    refused(
-        "error.rs",
-        "use crate::cmd::master;\n",
-        "`error` must not use `cmd`",
-    );
-    refused(
-        "rdk/a.rs",
-        "use crate::Error;\n",
-        "`crate::Error` is not in a room",
-    );
+    refused("tcl/interp.rs", "use crate::rdk::conf;\n", "`tcl` must not use `rdk`");
+    refused("tcl/interp.rs", "use crate::error::Error;\n", "`tcl` must not use `error`");
+    refused("tcl/mod.rs", "use super::cmd;\n", "`tcl` must not use `cmd`");
+    refused("tcl/a.rs", "use super::super::rdk;\n", "`tcl` must not use `rdk`");
+    refused("rdk/client.rs", "fn f(x: crate::tcl::Obj) {}\n", "`rdk` must not use `tcl`");
+    refused("rdk/client.rs", "use crate::{rdk::conf, cmd::pump};\n", "`rdk` must not use `cmd`");
+    refused("rdk/a.rs", "use crate::{\n    rdk::{b, c},\n    tcl,\n};\n", "rdk/a.rs:3: `rdk`");
+    refused("error.rs", "use crate::cmd::master;\n", "`error` must not use `cmd`");
+    refused("rdk/a.rs", "use crate::Error;\n", "`crate::Error` is not in a room");
     refused("util.rs", "fn f() {}\n", "`util` is no room");
-    accepted(
-        "cmd/producer.rs",
-        "use crate::{error::Error, rdk::topic, tcl::obj};\n",
-    );
-    accepted(
-        "cmd/producer.rs",
-        "use super::handle;\nuse crate::cmd::pump;\n",
-    );
+    accepted("cmd/producer.rs", "use crate::{error::Error, rdk::topic, tcl::obj};\n");
+    accepted("cmd/producer.rs", "use super::handle;\nuse crate::cmd::pump;\n");
     accepted("error.rs", "use crate::rdk::errno;\nuse crate::tcl::obj;\n");
-    accepted(
-        "tcl/interp.rs",
-        "mod tests {\n    use super::*;\n}\nuse super::sys;\n",
-    );
-    accepted(
-        "lib.rs",
-        "pub mod cmd;\npub mod tcl;\nuse crate::cmd::kafka;\n",
-    );
+    accepted("tcl/interp.rs", "mod tests {\n    use super::*;\n}\nuse super::sys;\n");
+    accepted("lib.rs", "pub mod cmd;\npub mod tcl;\nuse crate::cmd::kafka;\n");
 }
 
 #[test]
 fn bindings_stay_in_their_room() {
     refused("cmd/a.rs", "use rdkafka::bindings as raw;\n", "bindings");
-    refused(
-        "tcl/a.rs",
-        "fn f() { rdkafka_sys::rd_kafka_version(); }\n",
-        "bindings",
-    );
+    refused("tcl/a.rs", "fn f() { rdkafka_sys::rd_kafka_version(); }\n", "bindings");
     accepted("rdk/a.rs", "use rdkafka::bindings as raw;\n");
 }
 
 #[test]
 fn unsafe_stays_in_its_rooms() {
-    refused(
-        "cmd/a.rs",
-        "fn f() {\n    // SAFETY: no.\n    unsafe { g() }\n}\n",
-        "cmd/a.rs:3",
-    );
-    refused(
-        "error.rs",
-        "unsafe impl Send for E {}\n",
-        "`unsafe` in `error`",
-    );
+    refused("cmd/a.rs", "fn f() {\n    // SAFETY: no.\n    unsafe { g() }\n}\n", "cmd/a.rs:3");
+    refused("error.rs", "unsafe impl Send for E {}\n", "`unsafe` in `error`");
     refused("cmd/mod.rs", "mod kafka;\n", "forbid(unsafe_code)");
     accepted("cmd/mod.rs", "#![forbid(unsafe_code)]\nmod kafka;\n");
 }
 
 #[test]
 fn unsafe_says_why() {
-    refused(
-        "tcl/a.rs",
-        "fn f() {\n    unsafe { g() }\n}\n",
-        "without a SAFETY",
-    );
-    refused(
-        "tcl/a.rs",
-        "unsafe impl Send for X {}\n",
-        "without a SAFETY",
-    );
-    refused(
-        "rdk/a.rs",
-        "fn f() {\n    let x = \"SAFETY: s\";\n    unsafe { g() }\n}\n",
-        "SAFETY",
-    );
+    refused("tcl/a.rs", "fn f() {\n    unsafe { g() }\n}\n", "without a SAFETY");
+    refused("tcl/a.rs", "unsafe impl Send for X {}\n", "without a SAFETY");
+    refused("rdk/a.rs", "fn f() {\n    let x = \"SAFETY: s\";\n    unsafe { g() }\n}\n", "SAFETY");
     let other = "fn e() {\n    // SAFETY: e's own.\n    unsafe { g() }\n}\nfn f() {\n    unsafe { g() }\n}\n";
     refused("tcl/a.rs", other, "tcl/a.rs:6");
     let far = format!(
@@ -556,17 +442,10 @@ fn unsafe_says_why() {
         "tcl/a.rs",
         "fn f() {\n    // SAFETY: g is\n    // harmless.\n    unsafe { g() }\n}\n",
     );
-    accepted(
-        "tcl/a.rs",
-        "// SAFETY: X holds no thread's data.\nunsafe impl Send for X {}\n",
-    );
+    accepted("tcl/a.rs", "// SAFETY: X holds no thread's data.\nunsafe impl Send for X {}\n");
     accepted("tcl/a.rs", "pub unsafe fn f() {}\n");
     accepted("tcl/a.rs", "type F = unsafe extern \"C\" fn(i32);\n");
-    refused(
-        "tcl/a.rs",
-        "pub unsafe fn f() { unsafe { g() } }\n",
-        "without a SAFETY",
-    );
+    refused("tcl/a.rs", "pub unsafe fn f() { unsafe { g() } }\n", "without a SAFETY");
 }
 
 #[test]
@@ -577,33 +456,16 @@ fn files_stay_small() {
 
 #[test]
 fn comments_and_literals_are_no_code() {
-    accepted(
-        "tcl/a.rs",
-        "// use crate::rdk;\n/* unsafe /* nested */ rdkafka */\n",
-    );
-    accepted(
-        "tcl/a.rs",
-        "const A: &str = \"unsafe { crate::rdk } \\\" unsafe\";\n",
-    );
+    accepted("tcl/a.rs", "// use crate::rdk;\n/* unsafe /* nested */ rdkafka */\n");
+    accepted("tcl/a.rs", "const A: &str = \"unsafe { crate::rdk } \\\" unsafe\";\n");
     accepted("tcl/a.rs", "const A: &str = r#\"unsafe \" crate::rdk\"#;\n");
-    accepted(
-        "tcl/a.rs",
-        "const A: &[u8] = b\"unsafe\";\nconst B: &CStr = c\"unsafe\";\n",
-    );
+    accepted("tcl/a.rs", "const A: &[u8] = b\"unsafe\";\nconst B: &CStr = c\"unsafe\";\n");
     // A quote character must not open a string that hides the rest of the file.
     for quote in ["'\"'", "b'\"'", "'\\''", "'\\u{22}'", "'é'"] {
         let text = format!("fn f() {{\n    let q = {quote};\n    unsafe {{ g() }}\n}}\n");
         refused("tcl/a.rs", &text, "tcl/a.rs:3");
     }
     // Nor a lifetime a character, nor a raw identifier a raw string.
-    refused(
-        "tcl/a.rs",
-        "fn f<'a>(x: &'a T) {\n    unsafe { g() }\n}\n",
-        "tcl/a.rs:2",
-    );
-    refused(
-        "tcl/a.rs",
-        "fn f(r#in: T) {\n    unsafe { g(r#in) }\n}\n",
-        "tcl/a.rs:2",
-    );
+    refused("tcl/a.rs", "fn f<'a>(x: &'a T) {\n    unsafe { g() }\n}\n", "tcl/a.rs:2");
+    refused("tcl/a.rs", "fn f(r#in: T) {\n    unsafe { g(r#in) }\n}\n", "tcl/a.rs:2");
 }

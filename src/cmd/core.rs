@@ -39,9 +39,15 @@ impl Wake for Doorbell {
 /// An event that is out of librdkafka's queue and waits for its callback.
 pub enum Kept {
     /// A batch of reports that all go to the callback; walked across turns.
-    Batch { reports: Reports, total: usize },
+    Batch {
+        reports: Reports,
+        total: usize,
+    },
     /// One report of a batch, made a value because its siblings were not wanted.
-    Report { report: Obj, to: Option<Prefix> },
+    Report {
+        report: Obj,
+        to: Option<Prefix>,
+    },
     Error(ClientError),
     Statistics(String),
 }
@@ -51,7 +57,9 @@ pub enum Kept {
 pub enum Life {
     Open,
     /// `close` or `delete` has begun; the client finishes.
-    Closing { deadline: Option<Instant> },
+    Closing {
+        deadline: Option<Instant>,
+    },
     Closed,
 }
 
@@ -353,7 +361,8 @@ impl Core {
     fn next_log_call(&self, words: &mut Vec<Obj>) -> bool {
         let Some(prefix) = &self.log_callback else { return false };
         let Some(line) = self.logger.next() else { return false };
-        let [level, facility, message, name] = ["level", "facility", "message", "name"].map(Obj::text);
+        let [level, facility, message, name] =
+            ["level", "facility", "message", "name"].map(Obj::text);
         let dict = Obj::list(&[
             level,
             Obj::int(line.level.into()),

@@ -56,8 +56,7 @@ pub fn client_config<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
     })
 }
 
-const LEVELS: [&str; 8] =
-    ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"];
+const LEVELS: [&str; 8] = ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"];
 
 /// `log_level level`
 pub fn log_level<T: Handle>(c: &C<'_, T>) -> Outcome<T> {

@@ -103,7 +103,11 @@ pub fn describe(core: &Core, timeout: i32) -> Result<String> {
         out += &format!("{} topic(s):\n", m.topics.len());
         for t in &m.topics {
             let fault = t.error.map_or_else(String::new, |c| format!(" ({})", c.text()));
-            out += &format!("  topic \"{}\" with {} partition(s){fault}\n", t.name, t.partitions.len());
+            out += &format!(
+                "  topic \"{}\" with {} partition(s){fault}\n",
+                t.name,
+                t.partitions.len()
+            );
             for p in &t.partitions {
                 let fault = p.error.map_or_else(String::new, |c| format!(" ({})", c.text()));
                 out += &format!(

@@ -22,7 +22,12 @@ pub struct Internal {
 
 static TABLE: Table<Internal> = Table::new(&[
     Row("methods", "", methods, "the method tables: type, then name, signature, summary"),
-    Row("live", "", live_counts, "how many clients, entered clients, mocks and lingering objects live"),
+    Row(
+        "live",
+        "",
+        live_counts,
+        "how many clients, entered clients, mocks and lingering objects live",
+    ),
     Row("firings", "", firings, "how often this thread's event source had something to do"),
     Row("panic", "", panic, "panics, for the test of the guard"),
 ]);
@@ -79,8 +84,7 @@ fn methods(_c: &C<'_>) -> Out {
     let words: Vec<Obj> = tables()
         .into_iter()
         .flat_map(|(kind, rows)| {
-            let rows: Vec<Obj> =
-                rows.into_iter().map(|(n, s, d)| Obj::texts([n, s, d])).collect();
+            let rows: Vec<Obj> = rows.into_iter().map(|(n, s, d)| Obj::texts([n, s, d])).collect();
             [Obj::text(kind), Obj::list(&rows)]
         })
         .collect();

@@ -103,7 +103,9 @@ fn names(c: &C<'_>) -> Out {
         .values()
         .filter(|e| {
             // `topic` stands for both kinds of topic object.
-            wanted.as_ref().is_none_or(|w| e.kind == w || w == "topic" && e.kind.starts_with("topic"))
+            wanted
+                .as_ref()
+                .is_none_or(|w| e.kind == w || w == "topic" && e.kind.starts_with("topic"))
         })
         .map(|e| e.token)
         .collect();

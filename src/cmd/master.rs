@@ -28,7 +28,12 @@ pub struct Master {
 }
 
 static TABLE: Table<Master> = Table::new(&[
-    Row("config", "?-file path? ?key? ?value ...?", config, "list, get or set client configuration"),
+    Row(
+        "config",
+        "?-file path? ?key? ?value ...?",
+        config,
+        "list, get or set client configuration",
+    ),
     Row(
         "topic_config",
         "?-file path? ?key? ?value ...?",

@@ -21,12 +21,7 @@ pub struct Mock {
 
 static TABLE: Table<Mock> = Table::new(&[
     Row("bootstrap", "", bootstrap, "host:port of the brokers, for bootstrap.servers"),
-    Row(
-        "create_topic",
-        "name ?-partitions n? ?-replication n?",
-        create_topic,
-        "make a topic",
-    ),
+    Row("create_topic", "name ?-partitions n? ?-replication n?", create_topic, "make a topic"),
     Row("broker_down", "id", broker_down, "cut a broker off"),
     Row("broker_up", "id", broker_up, "bring a broker back"),
     Row("rtt", "id ms", rtt, "delay a broker's answers"),
@@ -171,14 +166,17 @@ fn leader(c: &C<'_>) -> Out {
 
 fn api(word: &Obj) -> Result<i16> {
     let name = word.str();
-    api_key(&name)
-        .ok_or_else(|| crate::tcl::Error::bad_word("api", &name, api_names()).into())
+    api_key(&name).ok_or_else(|| crate::tcl::Error::bad_word("api", &name, api_names()).into())
 }
 
 fn code(word: &Obj) -> Result<ErrorCode> {
     let name = word.str();
     ErrorCode::from_name(&name).ok_or_else(|| {
-        Error::expected("error", "an error's name such as NOT_LEADER_FOR_PARTITION or its number", &name)
+        Error::expected(
+            "error",
+            "an error's name such as NOT_LEADER_FOR_PARTITION or its number",
+            &name,
+        )
     })
 }
 

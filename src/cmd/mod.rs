@@ -41,7 +41,7 @@ pub fn init(interp: Interp) -> bool {
     exit::init(interp);
     let state = interp.state();
     interp.namespace(c"::kafka", &[c"kafka"]);
-    
+
     create_plain(interp, "::kafka::kafka", kafka::Kafka::new(state.clone()))
         && create_plain(interp, "::kafka::internal", internal::Internal::new(state))
         && provide(interp)
@@ -62,5 +62,7 @@ pub fn refuse_safe(interp: Interp) {
 }
 
 pub fn refuse_unload(interp: Interp) {
-    interp.refuse("package kafka can't be unloaded: librdkafka's threads last as long as the process");
+    interp.refuse(
+        "package kafka can't be unloaded: librdkafka's threads last as long as the process",
+    );
 }

@@ -34,7 +34,11 @@ pub fn offsets(c: &C<'_>) -> Out {
         c.this.core(),
         manner,
         move |client| client.committed(&mut list, timeout).map(|()| list),
-        |list| tps::outcome(&list, |good| Obj::list(&good.iter().map(|e| tps::tp(e, true)).collect::<Vec<_>>())),
+        |list| {
+            tps::outcome(&list, |good| {
+                Obj::list(&good.iter().map(|e| tps::tp(e, true)).collect::<Vec<_>>())
+            })
+        },
     )
 }
 
@@ -110,7 +114,8 @@ pub fn commit(c: &C<'_>) -> Out {
 pub fn seek_one(core: &Core, topic: String, partition: i32, offset: i64) -> Result<()> {
     let mut list = PartitionList::new();
     list.add_offset(&topic, partition, offset)?;
-    let list = wait::block(core, QUERY, move |client| client.seek(&mut list, QUERY).map(|()| list))?;
+    let list =
+        wait::block(core, QUERY, move |client| client.seek(&mut list, QUERY).map(|()| list))?;
     tps::outcome(&list, |_| Obj::empty()).map(drop)
 }
 

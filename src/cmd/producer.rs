@@ -28,7 +28,12 @@ static TABLE: Table<Producer> = Table::new(&[
     Row("name", "", handle::name, "librdkafka's name of the client"),
     Row("type", "", handle::kind, "producer"),
     Row("poll", "?timeoutMS?", handle::poll, "run callbacks of pending events"),
-    Row("flush", "?timeoutMS? ?-timeout ms?", flush, "wait for delivery; gives the number undelivered"),
+    Row(
+        "flush",
+        "?timeoutMS? ?-timeout ms?",
+        flush,
+        "wait for delivery; gives the number undelivered",
+    ),
     Row("new_topic", "cmdName topic", new_topic, "make a topic object"),
     Row(
         "config",
@@ -247,7 +252,10 @@ fn close(c: &C<'_>) -> Out {
         }
         Verdict::Fail(Error::kafka(
             ErrorCode::TIMED_OUT,
-            format!("{lost} message(s) of {} were not delivered within {linger} ms", core.live.name),
+            format!(
+                "{lost} message(s) of {} were not delivered within {linger} ms",
+                core.live.name
+            ),
         ))
     });
     Ok(Flow::Run(task))

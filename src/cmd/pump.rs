@@ -132,7 +132,10 @@ pub fn deadline(timeout: i32) -> Option<Instant> {
 pub fn check_interrupt(interp: Interp) -> Result<()> {
     interp.check_canceled()?;
     if async_pending() {
-        return Err(Error::kafka(ErrorCode::INTR, "a signal or another asynchronous event is pending"));
+        return Err(Error::kafka(
+            ErrorCode::INTR,
+            "a signal or another asynchronous event is pending",
+        ));
     }
     Ok(())
 }

@@ -34,11 +34,7 @@ pub struct Hand {
 
 impl Held {
     pub fn hand(&self) -> Hand {
-        Hand {
-            part: self.part.clone(),
-            generation: self.generation,
-            offset: self.message.offset(),
-        }
+        Hand { part: self.part.clone(), generation: self.generation, offset: self.message.offset() }
     }
 
     /// Whether the message still is one that the script should get.

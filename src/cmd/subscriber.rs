@@ -57,7 +57,12 @@ static TABLE: Table<Subscriber> = Table::new(&[
         consume::consume_list,
         "take many messages as a list",
     ),
-    Row("subscribe", "?topic ...?", subscription::subscribe, "join the group for topics, or list them"),
+    Row(
+        "subscribe",
+        "?topic ...?",
+        subscription::subscribe,
+        "join the group for topics, or list them",
+    ),
     Row("unsubscribe", "", subscription::unsubscribe, "leave the group"),
     Row("assign", "?tp ...?", subscription::assign, "read these partitions without the group"),
     Row("assignment", "", subscription::assignment, "the partitions that are read"),
@@ -404,7 +409,8 @@ impl Subscriber {
     /// `on_error stop`: the callback goes, and its partition goes back to the message.
     fn stop_at(&self, hand: &Hand) {
         self.callback.set(None);
-        let (topic, partition, offset) = (hand.part.topic.clone(), hand.part.partition, hand.offset);
+        let (topic, partition, offset) =
+            (hand.part.topic.clone(), hand.part.partition, hand.offset);
         self.reader.restart(&topic, partition);
         let done = offsets::seek_one(&self.core, topic, partition, offset);
         if let Err(Error::Kafka(error)) = done {

@@ -91,4 +91,3 @@ pub fn assignment(c: &C<'_>) -> Out {
     }
     Ok(tps::list(&list, false).into())
 }
-

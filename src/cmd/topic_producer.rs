@@ -277,8 +277,9 @@ fn wait_for_room(
     more: More,
 ) -> Flow {
     let this = topic.clone();
-    let verdict = move |over: bool, _| {
-        match this.queue(partition, payload.as_deref(), key.as_deref(), &more) {
+    let verdict =
+        move |over: bool, _| match this.queue(partition, payload.as_deref(), key.as_deref(), &more)
+        {
             Ok(()) => Verdict::Done(None),
             Err(e) if e.code == ErrorCode::QUEUE_FULL && !over && this.core().is_open() => {
                 Verdict::Wait
@@ -287,8 +288,7 @@ fn wait_for_room(
                 this.core().forget_report(more.opaque);
                 Verdict::Fail(e.into())
             }
-        }
-    };
+        };
     Flow::Run(ServeTask::new(topic.producer.clone(), block, verdict))
 }
 
@@ -297,7 +297,9 @@ fn element_usage() -> Result<&'static Usage> {
     static USAGE: OnceLock<std::result::Result<Usage, String>> = OnceLock::new();
     USAGE
         .get_or_init(|| {
-            Usage::parse("payload ?key? ?-key k? ?-headers h? ?-timestamp ms? ?-tombstone b? ?-encoding e?")
+            Usage::parse(
+                "payload ?key? ?-key k? ?-headers h? ?-timestamp ms? ?-tombstone b? ?-encoding e?",
+            )
         })
         .as_ref()
         .map_err(|e| Error::argument(e.clone()))
@@ -320,9 +322,7 @@ fn produce_batch(c: &C<'_>) -> Out {
     let mut messages = Vec::with_capacity(rows.len());
     for (i, row) in rows.iter().enumerate() {
         let at = |e: Error| in_message(i, e);
-        let args = usage
-            .sort(&|| String::from("message"), row)
-            .map_err(|e| at(e.into()))?;
+        let args = usage.sort(&|| String::from("message"), row).map_err(|e| at(e.into()))?;
         messages.push(Message::sort(&args, 0).map_err(at)?);
     }
     let encoding = topic.encoding.borrow();

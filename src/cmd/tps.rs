@@ -91,17 +91,13 @@ pub fn parse(rest: &[Obj], need: Need) -> Result<PartitionList> {
     let mut list = PartitionList::with_capacity(items.len());
     for item in &items {
         let parts = item.get_list("topic-partition")?;
-        let fault = |what: &str| {
-            Error::expected("topic-partition", what, &item.str())
-        };
+        let fault = |what: &str| Error::expected("topic-partition", what, &item.str());
         let (topic, partition, offset, metadata) = match &parts[..] {
             [t] if need == Need::Topic => (t, None, None, None),
             [t, p] if need != Need::Offset => (t, Some(p), None, None),
             [t, p, o] => (t, Some(p), Some(o), None),
             [t, p, o, m] => (t, Some(p), Some(o), Some(m)),
-            _ if need == Need::Offset => {
-                return Err(fault("{topic partition offset ?metadata?}"))
-            }
+            _ if need == Need::Offset => return Err(fault("{topic partition offset ?metadata?}")),
             _ if need == Need::Partition => {
                 return Err(fault("{topic partition ?offset? ?metadata?}"))
             }
@@ -154,8 +150,10 @@ pub fn outcome(list: &PartitionList, done: impl FnOnce(&[Elem<'_>]) -> Obj) -> R
     match bad.first() {
         None => Ok(done(&good)),
         Some(first) if good.is_empty() && bad.iter().all(|e| e.error == first.error) => {
-            let all: Vec<String> =
-                bad.iter().map(|e| format!("topic {} partition {}", e.topic, e.partition)).collect();
+            let all: Vec<String> = bad
+                .iter()
+                .map(|e| format!("topic {} partition {}", e.topic, e.partition))
+                .collect();
             Err(Error::kafka(failed(first).code, all.join(", ")))
         }
         Some(_) => Err(Error::Partial {

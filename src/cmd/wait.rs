@@ -82,9 +82,10 @@ impl Manner {
             None => default,
         };
         let command = match args.opt("-command") {
-            Some(word) => Some(Prefix::new(word, "-command")?.ok_or_else(|| {
-                Error::expected("-command", "a command prefix", "")
-            })?),
+            Some(word) => Some(
+                Prefix::new(word, "-command")?
+                    .ok_or_else(|| Error::expected("-command", "a command prefix", ""))?,
+            ),
             None => None,
         };
         Ok(Manner { timeout, command })
@@ -150,7 +151,10 @@ pub fn block<R: Send + 'static>(
         match receiver.try_recv() {
             Ok(result) => return Ok(result?),
             Err(TryRecvError::Disconnected) => {
-                return Err(Error::kafka(ErrorCode::FAIL, "the helper thread ended without a result"))
+                return Err(Error::kafka(
+                    ErrorCode::FAIL,
+                    "the helper thread ended without a result",
+                ))
             }
             Err(TryRecvError::Empty) => {}
         }

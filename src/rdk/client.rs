@@ -69,15 +69,8 @@ impl Client {
                 let code = raw::rd_kafka_last_error();
                 raw::rd_kafka_conf_destroy(own);
                 hooks::unregister(id);
-                let code = if code == 0 {
-                    ErrorCode::INVALID_ARG
-                } else {
-                    ErrorCode(code)
-                };
-                return Err(Error::with_detail(
-                    code,
-                    super::redact(&text.text(), &conf.secrets()),
-                ));
+                let code = if code == 0 { ErrorCode::INVALID_ARG } else { ErrorCode(code) };
+                return Err(Error::with_detail(code, super::redact(&text.text(), &conf.secrets())));
             }
             NonNull::new_unchecked(rk)
         };
@@ -158,10 +151,7 @@ impl Client {
         let code =
             unsafe { raw::rd_kafka_fatal_error(self.as_ptr(), text.as_mut_ptr(), text.len()) };
         let code = ErrorCode(code).error()?;
-        Some(Error {
-            fatal: true,
-            ..Error::with_detail(code, text.text())
-        })
+        Some(Error { fatal: true, ..Error::with_detail(code, text.text()) })
     }
 
     /// Whether this process is a forked child of the one that made the client. Nothing
@@ -173,8 +163,7 @@ impl Client {
     /// Chooses how the final destroy treats a consumer: without closing it (`true`, what
     /// it does unless told otherwise), or closing it first, which has no time limit.
     pub fn destroy_now(&self, no_consumer_close: bool) {
-        self.no_consumer_close
-            .store(no_consumer_close, Ordering::Relaxed);
+        self.no_consumer_close.store(no_consumer_close, Ordering::Relaxed);
     }
 
     /// Keeps `secret` out of the log lines from now on.

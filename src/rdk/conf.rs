@@ -15,14 +15,8 @@ const CLIENT_ALIASES: &[(&str, &str)] = &[
     ("bootstrap.servers", "metadata.broker.list"),
     ("max.in.flight", "max.in.flight.requests.per.connection"),
     ("sasl.mechanism", "sasl.mechanisms"),
-    (
-        "sasl.oauthbearer.client.credentials.client.id",
-        "sasl.oauthbearer.client.id",
-    ),
-    (
-        "sasl.oauthbearer.client.credentials.client.secret",
-        "sasl.oauthbearer.client.secret",
-    ),
+    ("sasl.oauthbearer.client.credentials.client.id", "sasl.oauthbearer.client.id"),
+    ("sasl.oauthbearer.client.credentials.client.secret", "sasl.oauthbearer.client.secret"),
     ("max.partition.fetch.bytes", "fetch.message.max.bytes"),
     ("linger.ms", "queue.buffering.max.ms"),
     ("retries", "message.send.max.retries"),
@@ -51,10 +45,7 @@ fn without_prefix(key: &str) -> &str {
 
 fn canonical<'a>(key: &'a str, aliases: &[(&'static str, &'static str)]) -> &'a str {
     let key = without_prefix(key);
-    aliases
-        .iter()
-        .find(|(alias, _)| *alias == key)
-        .map_or(key, |(_, name)| name)
+    aliases.iter().find(|(alias, _)| *alias == key).map_or(key, |(_, name)| name)
 }
 
 /// Rows of a dump that are pointers of librdkafka's or ours: no setting of anybody's.

@@ -11,10 +11,7 @@ fn set_get_and_errors() {
 
     let error = conf.set("no.such.thing", "1").unwrap_err();
     assert_eq!(error.code, ErrorCode::INVALID_ARG);
-    assert_eq!(
-        error.detail,
-        "No such configuration property: \"no.such.thing\""
-    );
+    assert_eq!(error.detail, "No such configuration property: \"no.such.thing\"");
     let error = conf.set("log_level", "99").unwrap_err();
     assert_eq!(
         error.detail,
@@ -52,14 +49,7 @@ fn what_was_set() {
     conf.set("enable.auto.commit", "false").unwrap();
     assert!(conf.set("acks", "many").is_err());
     let keys: Vec<&str> = conf.set_keys().iter().map(String::as_str).collect();
-    assert_eq!(
-        keys,
-        [
-            "enable.auto.commit",
-            "message.timeout.ms",
-            "metadata.broker.list"
-        ]
-    );
+    assert_eq!(keys, ["enable.auto.commit", "message.timeout.ms", "metadata.broker.list"]);
     for key in [
         "bootstrap.servers",
         "metadata.broker.list",
@@ -78,13 +68,7 @@ fn what_was_set() {
 
 #[test]
 fn known_properties() {
-    for key in [
-        "group.id",
-        "bootstrap.servers",
-        "acks",
-        "topic.acks",
-        "ssl.key.pem",
-    ] {
+    for key in ["group.id", "bootstrap.servers", "acks", "topic.acks", "ssl.key.pem"] {
         assert!(Conf::is_known(key), "{key}");
     }
     assert!(!Conf::is_known("no.such.thing"));
@@ -106,10 +90,7 @@ fn dumps_have_values_and_no_pointers() {
     let mut topic = TopicConf::new();
     for partitioner in Partitioner::ALL {
         topic.set_partitioner(partitioner);
-        assert_eq!(
-            topic.get("partitioner").as_deref(),
-            Some(partitioner.name())
-        );
+        assert_eq!(topic.get("partitioner").as_deref(), Some(partitioner.name()));
     }
     topic.set_partitioner(Partitioner::Murmur2);
     let topic_dump = topic.dump();
@@ -156,11 +137,7 @@ fn aliases_are_librdkafkas() {
         };
         let alias = left.split('|').next().unwrap().trim();
         let name = right.split('`').next().unwrap();
-        let table = if topic_scope {
-            TOPIC_ALIASES
-        } else {
-            CLIENT_ALIASES
-        };
+        let table = if topic_scope { TOPIC_ALIASES } else { CLIENT_ALIASES };
         assert!(table.contains(&(alias, name)), "{alias} {name}");
         found += 1;
     }

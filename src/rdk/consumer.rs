@@ -178,12 +178,7 @@ impl Client {
     pub fn close_queue(&self, queue: &Queue) -> Result<()> {
         queue.need_client(self)?;
         // SAFETY: handle and queue are valid; the error is taken over.
-        unsafe {
-            Error::take(raw::rd_kafka_consumer_close_queue(
-                self.as_ptr(),
-                queue.as_ptr(),
-            ))
-        }
+        unsafe { Error::take(raw::rd_kafka_consumer_close_queue(self.as_ptr(), queue.as_ptr())) }
     }
 
     /// Whether closing has ended (`rd_kafka_consumer_closed`).

@@ -153,10 +153,7 @@ impl ErrorCode {
             return Some(ErrorCode(code));
         }
         let code = short.parse().ok()?;
-        names()
-            .by_code
-            .contains_key(&code)
-            .then_some(ErrorCode(code))
+        names().by_code.contains_key(&code).then_some(ErrorCode(code))
     }
 
     /// The text for people, such as `Local: Queue full` (`rd_kafka_err2str`).
@@ -204,10 +201,7 @@ fn names() -> &'static Names {
             raw::rd_kafka_get_err_descs(&mut table, &mut count);
             std::slice::from_raw_parts(table, count)
         };
-        let mut names = Names {
-            by_code: HashMap::new(),
-            by_name: HashMap::new(),
-        };
+        let mut names = Names { by_code: HashMap::new(), by_name: HashMap::new() };
         // The table is indexed by code, so it has holes, and its first and last rows
         // (_BEGIN, _END) only mark the range.
         for desc in descs.iter().filter(|desc| !desc.desc.is_null()) {

@@ -117,10 +117,7 @@ impl RawEvent {
         client: &Arc<Client>,
         ptr: NonNull<raw::rd_kafka_event_t>,
     ) -> RawEvent {
-        RawEvent {
-            ptr,
-            client: Arc::clone(client),
-        }
+        RawEvent { ptr, client: Arc::clone(client) }
     }
 
     pub(super) fn parse(self) -> Event {
@@ -139,16 +136,14 @@ impl RawEvent {
                     )),
                 }),
                 raw_type::OFFSET_COMMIT => Event::OffsetCommit {
-                    error: ErrorCode(raw::rd_kafka_event_error(ptr))
-                        .error()
-                        .map(Error::new),
+                    error: ErrorCode(raw::rd_kafka_event_error(ptr)).error().map(Error::new),
                     partitions: PartitionList::copy_raw(raw::rd_kafka_event_topic_partition_list(
                         ptr,
                     )),
                 },
-                raw_type::OAUTHBEARER => Event::TokenRefresh {
-                    config: string(raw::rd_kafka_event_config_string(ptr)),
-                },
+                raw_type::OAUTHBEARER => {
+                    Event::TokenRefresh { config: string(raw::rd_kafka_event_config_string(ptr)) }
+                }
                 other => Event::Other(other),
             }
         }
@@ -176,11 +171,7 @@ impl RawEvent {
         let mut error = Error::with_detail(code, text);
         error.fatal |= fatal;
         let (topic, partition) = place.unzip();
-        ClientError {
-            error,
-            topic,
-            partition,
-        }
+        ClientError { error, topic, partition }
     }
 }
 
@@ -216,9 +207,7 @@ impl Reports {
         // belongs to it and lives until it is destroyed.
         unsafe {
             let message = raw::rd_kafka_event_message_next(self.0.ptr.as_ptr());
-            message
-                .as_ref()
-                .map(|message| MessageRef::produced(message))
+            message.as_ref().map(|message| MessageRef::produced(message))
         }
     }
 

@@ -25,21 +25,13 @@ impl GroupMetadata {
     /// The group's id.
     pub fn group_id(&self) -> String {
         // SAFETY: the object is valid, and the string is its own.
-        unsafe {
-            string(raw::rd_kafka_consumer_group_metadata_group_id(
-                self.as_ptr(),
-            ))
-        }
+        unsafe { string(raw::rd_kafka_consumer_group_metadata_group_id(self.as_ptr())) }
     }
 
     /// The member's id; empty before it joined.
     pub fn member_id(&self) -> String {
         // SAFETY: as for `group_id`.
-        unsafe {
-            string(raw::rd_kafka_consumer_group_metadata_member_id(
-                self.as_ptr(),
-            ))
-        }
+        unsafe { string(raw::rd_kafka_consumer_group_metadata_member_id(self.as_ptr())) }
     }
 
     /// The static member's id (`group.instance.id`), if it is one.
@@ -87,9 +79,7 @@ impl GroupMetadata {
                 bytes.len(),
             ))?;
         }
-        NonNull::new(found)
-            .map(GroupMetadata)
-            .ok_or_else(|| Error::new(ErrorCode::BAD_MSG))
+        NonNull::new(found).map(GroupMetadata).ok_or_else(|| Error::new(ErrorCode::BAD_MSG))
     }
 }
 

@@ -48,10 +48,7 @@ static ENTRIES: Registry<Entry> = Registry::new();
 
 /// Registers the hooks of a client with this configuration.
 pub(super) fn register(hooks: Arc<dyn Hooks>, secrets: Vec<String>) -> usize {
-    ENTRIES.add(Arc::new(Entry {
-        hooks,
-        secrets: RwLock::new(secrets),
-    }))
+    ENTRIES.add(Arc::new(Entry { hooks, secrets: RwLock::new(secrets) }))
 }
 
 /// Forgets them, after the client's last thread has ended.
@@ -65,10 +62,7 @@ pub(super) fn add_secret(id: usize, secret: &str) {
         return;
     }
     if let Some(entry) = ENTRIES.get(id) {
-        let mut secrets = entry
-            .secrets
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut secrets = entry.secrets.write().unwrap_or_else(PoisonError::into_inner);
         if !secrets.iter().any(|known| known == secret) {
             secrets.push(secret.to_owned());
         }
@@ -111,16 +105,9 @@ unsafe extern "C" fn on_log(
         let Some(entry) = ENTRIES.get(id) else {
             return;
         };
-        let message = redact(
-            &message,
-            &entry.secrets.read().unwrap_or_else(PoisonError::into_inner),
-        );
-        entry.hooks.log(LogLine {
-            level,
-            facility,
-            message,
-            name,
-        });
+        let message =
+            redact(&message, &entry.secrets.read().unwrap_or_else(PoisonError::into_inner));
+        entry.hooks.log(LogLine { level, facility, message, name });
     }));
 }
 
@@ -167,13 +154,7 @@ mod tests {
         let call = |opaque: usize, ms| {
             // SAFETY: the callback doesn't use the handle.
             unsafe {
-                on_throttle(
-                    std::ptr::null_mut(),
-                    broker.as_ptr(),
-                    1,
-                    ms,
-                    opaque as *mut c_void,
-                )
+                on_throttle(std::ptr::null_mut(), broker.as_ptr(), 1, ms, opaque as *mut c_void)
             }
         };
         call(id, 20);

@@ -42,11 +42,7 @@ impl<'a> MessageRef<'a> {
     /// # Safety
     /// `raw` came from `rd_kafka_event_message_next` of a delivery report that lives for `'a`.
     pub(super) unsafe fn produced(raw: &'a raw::message_t) -> MessageRef<'a> {
-        MessageRef {
-            raw,
-            origin: Origin::Produced,
-            not_sync: PhantomData,
-        }
+        MessageRef { raw, origin: Origin::Produced, not_sync: PhantomData }
     }
 
     /// The value. `None` is a tombstone. For a consumer's error, its text.
@@ -163,11 +159,7 @@ impl<'a> MessageRef<'a> {
         if code != 0 || headers.is_null() {
             return None;
         }
-        Some(Headers {
-            headers,
-            next: 0,
-            message: PhantomData,
-        })
+        Some(Headers { headers, next: 0, message: PhantomData })
     }
 }
 
@@ -217,10 +209,7 @@ impl Message {
     /// # Safety
     /// `ptr` came from a consume call on a queue of `client`, and is the caller's.
     pub(super) unsafe fn from_raw(client: &Arc<Client>, ptr: NonNull<raw::message_t>) -> Message {
-        Message {
-            ptr,
-            client: Arc::clone(client),
-        }
+        Message { ptr, client: Arc::clone(client) }
     }
 
     /// The message, borrowed; both have the same accessors.

@@ -113,11 +113,7 @@ impl Mock {
             (rk, cluster)
         };
         LIVE.fetch_add(1, Ordering::SeqCst);
-        Ok(Mock {
-            cluster,
-            rk,
-            birth: Birth::here(),
-        })
+        Ok(Mock { cluster, rk, birth: Birth::here() })
     }
 
     fn as_ptr(&self) -> *mut raw::rd_kafka_mock_cluster_t {

@@ -111,10 +111,7 @@ mod tests {
     #[test]
     fn names_round_trip() {
         for partitioner in Partitioner::ALL {
-            assert_eq!(
-                Partitioner::from_name(partitioner.name()),
-                Some(partitioner)
-            );
+            assert_eq!(Partitioner::from_name(partitioner.name()), Some(partitioner));
         }
         assert_eq!(Partitioner::from_name("nonsense"), None);
     }
@@ -136,10 +133,7 @@ mod tests {
         ] {
             for n in 0..100 {
                 let key = format!("key{n}");
-                assert_eq!(
-                    one.hash(key.as_bytes(), 1000),
-                    other.hash(key.as_bytes(), 1000)
-                );
+                assert_eq!(one.hash(key.as_bytes(), 1000), other.hash(key.as_bytes(), 1000));
             }
         }
         // The check value of CRC32.
@@ -148,10 +142,7 @@ mod tests {
             (0xcbf4_3926_u32 % 1000) as i32
         );
         // From Kafka's own tests of Utils.murmur2, made positive.
-        assert_eq!(
-            Partitioner::Murmur2.hash(b"21", i32::MAX),
-            -973_932_308_i32 & 0x7fff_ffff
-        );
+        assert_eq!(Partitioner::Murmur2.hash(b"21", i32::MAX), -973_932_308_i32 & 0x7fff_ffff);
     }
 
     #[test]

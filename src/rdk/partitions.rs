@@ -188,9 +188,7 @@ impl PartitionList {
         let found = unsafe {
             raw::rd_kafka_topic_partition_list_find(self.as_ptr(), topic.as_ptr(), partition)
         };
-        self.elems()
-            .iter()
-            .position(|elem| std::ptr::eq(elem, found))
+        self.elems().iter().position(|elem| std::ptr::eq(elem, found))
     }
 
     /// Sorts by topic and partition.
@@ -274,14 +272,7 @@ mod tests {
         list.set_metadata(9, b"x");
         let want = [
             ("b".to_owned(), 1, 7, None, None, 3),
-            (
-                "a".to_owned(),
-                0,
-                42,
-                Some(b"other\0note".to_vec()),
-                None,
-                -1,
-            ),
+            ("a".to_owned(), 0, 42, Some(b"other\0note".to_vec()), None, -1),
             ("a".to_owned(), -1, -1, None, None, -1),
         ];
         assert_eq!(list.iter().map(tuple).collect::<Vec<_>>(), want);
@@ -296,10 +287,7 @@ mod tests {
         list.set_metadata(1, b"");
         assert_eq!(list.get(1).unwrap().metadata, None);
         assert_eq!(list.get(3), None);
-        assert_eq!(
-            list.add("x\0y", 0).unwrap_err().detail,
-            "topic has a NUL character"
-        );
+        assert_eq!(list.add("x\0y", 0).unwrap_err().detail, "topic has a NUL character");
         assert_eq!(list.len(), 3);
     }
 

@@ -9,10 +9,7 @@ use super::errno::{Error, ErrorCode, Result};
 /// Copies a C string argument. `what` names it in the error for an interior NUL.
 pub(super) fn cstring(text: &str, what: &str) -> Result<CString> {
     CString::new(text).map_err(|_| {
-        Error::with_detail(
-            ErrorCode::INVALID_ARG,
-            format!("{what} has a NUL character"),
-        )
+        Error::with_detail(ErrorCode::INVALID_ARG, format!("{what} has a NUL character"))
     })
 }
 
@@ -25,9 +22,7 @@ pub(super) unsafe fn string(text: *const c_char) -> String {
         return String::new();
     }
     // SAFETY: by this function's contract.
-    unsafe { CStr::from_ptr(text) }
-        .to_string_lossy()
-        .into_owned()
+    unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
 }
 
 /// A C string as `&str`; null and bad UTF-8 are `""`.

@@ -86,10 +86,7 @@ impl Queue {
         if std::ptr::eq(Arc::as_ptr(&self.client), client) {
             return Ok(());
         }
-        Err(Error::with_detail(
-            ErrorCode::INVALID_ARG,
-            "the queue is another client's",
-        ))
+        Err(Error::with_detail(ErrorCode::INVALID_ARG, "the queue is another client's"))
     }
 
     /// The next event, waiting up to `timeout_ms` (-1 without limit) for one

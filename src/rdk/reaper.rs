@@ -27,10 +27,7 @@ pub fn wait_destroyed(deadline: Instant) -> bool {
         let Some(left) = deadline.checked_duration_since(Instant::now()) else {
             return false;
         };
-        guard = CHANGED
-            .wait_timeout(guard, left)
-            .unwrap_or_else(PoisonError::into_inner)
-            .0;
+        guard = CHANGED.wait_timeout(guard, left).unwrap_or_else(PoisonError::into_inner).0;
     }
     true
 }
@@ -58,7 +55,5 @@ pub(super) fn forget_all() {
 /// work is not done: leaking beats blocking the thread that drops.
 pub(super) fn run(name: &str, work: impl FnOnce() + Send + 'static) {
     // The handle is dropped: nobody joins a thread that may take without limit.
-    let _ = std::thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(work);
+    let _ = std::thread::Builder::new().name(name.to_owned()).spawn(work);
 }

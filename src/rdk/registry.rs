@@ -24,29 +24,19 @@ impl<T: ?Sized> Registry<T> {
     /// Registers `entry`; the number is never given out again.
     pub(super) fn add(&self, entry: Arc<T>) -> usize {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        self.entries
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(id, entry);
+        self.entries.write().unwrap_or_else(PoisonError::into_inner).insert(id, entry);
         id
     }
 
     /// The entry, held by the caller. The registry's lock is free again on return,
     /// so whatever is done with the entry cannot deadlock with another registration.
     pub(super) fn get(&self, id: usize) -> Option<Arc<T>> {
-        self.entries
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&id)
-            .cloned()
+        self.entries.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
     }
 
     /// Forgets the entry. It is returned, so that its drop runs without the lock.
     pub(super) fn remove(&self, id: usize) -> Option<Arc<T>> {
-        self.entries
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&id)
+        self.entries.write().unwrap_or_else(PoisonError::into_inner).remove(&id)
     }
 }
 

@@ -36,10 +36,7 @@ pub fn is_secret(key: &str) -> bool {
 
 /// The properties whose values are cut out of texts.
 pub(super) fn hidden_in_texts() -> impl Iterator<Item = &'static str> {
-    SENSITIVE
-        .iter()
-        .copied()
-        .filter(|key| !NOT_IN_TEXTS.contains(key))
+    SENSITIVE.iter().copied().filter(|key| !NOT_IN_TEXTS.contains(key))
 }
 
 /// `text` with each occurrence of each secret replaced by `[redacted]`.
@@ -78,10 +75,8 @@ mod tests {
 
     #[test]
     fn secrets_are_cut_out() {
-        let secrets: Vec<String> = ["red", "hunter", "hunter2", ""]
-            .iter()
-            .map(|s| s.to_string())
-            .collect();
+        let secrets: Vec<String> =
+            ["red", "hunter", "hunter2", ""].iter().map(|s| s.to_string()).collect();
         for (text, want) in [
             ("", ""),
             ("nothing", "nothing"),
@@ -96,11 +91,9 @@ mod tests {
 
     #[test]
     fn secret_properties() {
-        for key in [
-            "sasl.password",
-            "ssl.key.pem",
-            "sasl.oauthbearer.client.credentials.client.secret",
-        ] {
+        for key in
+            ["sasl.password", "ssl.key.pem", "sasl.oauthbearer.client.credentials.client.secret"]
+        {
             assert!(is_secret(key), "{key}");
         }
         assert!(!is_secret("bootstrap.servers"));

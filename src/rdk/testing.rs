@@ -110,8 +110,7 @@ pub(super) fn assign_forwarded(client: &Arc<Client>, topic: &str, partitions: i3
     for partition in 0..partitions {
         let own = client.partition_queue(topic, partition).unwrap();
         assert!(own.forward(Some(&messages)));
-        list.add_offset(topic, partition, Offset::BEGINNING)
-            .unwrap();
+        list.add_offset(topic, partition, Offset::BEGINNING).unwrap();
     }
     client.assign(Some(&list)).unwrap();
     messages

@@ -159,9 +159,7 @@ impl Topic {
         use raw::{rd_kafka_vtype_t as V, rd_kafka_vu_s as Vu, rd_kafka_vu_s__bindgen_ty_1 as U};
         let mem = |value| {
             let (ptr, size) = parts(value);
-            U {
-                mem: raw::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_1 { ptr, size },
-            }
+            U { mem: raw::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_1 { ptr, size } }
         };
         let headers = Headers::build(headers)?;
         let row = |vtype, u| Vu { vtype, u };
@@ -172,29 +170,15 @@ impl Topic {
             row(V::RD_KAFKA_VTYPE_VALUE, mem(payload)),
             row(V::RD_KAFKA_VTYPE_KEY, mem(key)),
             row(V::RD_KAFKA_VTYPE_TIMESTAMP, U { i64_: timestamp }),
-            row(
-                V::RD_KAFKA_VTYPE_OPAQUE,
-                U {
-                    ptr: opaque_ptr(opaque),
-                },
-            ),
-            row(
-                V::RD_KAFKA_VTYPE_HEADERS,
-                U {
-                    headers: headers.as_ptr(),
-                },
-            ),
+            row(V::RD_KAFKA_VTYPE_OPAQUE, U { ptr: opaque_ptr(opaque) }),
+            row(V::RD_KAFKA_VTYPE_HEADERS, U { headers: headers.as_ptr() }),
         ];
         // The headers stand last: without any the row is left out.
         let count = rows.len() - usize::from(headers.as_ptr().is_null());
         // SAFETY: handle and topic are valid; value and key are readable through the
         // call, which copies them. The headers change their owner if it succeeds.
         let result = unsafe {
-            Error::take(raw::rd_kafka_produceva(
-                self.client.as_ptr(),
-                rows.as_ptr(),
-                count,
-            ))
+            Error::take(raw::rd_kafka_produceva(self.client.as_ptr(), rows.as_ptr(), count))
         };
         match result {
             Ok(()) => {
@@ -399,7 +383,5 @@ pub(super) unsafe fn name_of<'a>(topic: *const raw::rd_kafka_topic_t) -> &'a str
     }
     // SAFETY: valid by this function's contract; the name lives as long as the topic
     // and never changes.
-    unsafe { CStr::from_ptr(raw::rd_kafka_topic_name(topic)) }
-        .to_str()
-        .unwrap_or("")
+    unsafe { CStr::from_ptr(raw::rd_kafka_topic_name(topic)) }.to_str().unwrap_or("")
 }

@@ -91,7 +91,10 @@ pub fn create<T: Object>(
         // SAFETY: Tcl did not take the box.
         drop(unsafe { Box::from_raw(data.cast::<Rc<T>>()) });
         return Err(Error::Argument {
-            message: format!("can't create command \"{}\": its interpreter or namespace is being deleted", name.full),
+            message: format!(
+                "can't create command \"{}\": its interpreter or namespace is being deleted",
+                name.full
+            ),
         });
     }
     state.commands.borrow_mut().insert(id, Entry { kind: T::KIND, token });
@@ -199,4 +202,3 @@ unsafe extern "C" fn delete_proc<T: Object>(data: *mut c_void) {
         object.deleted();
     });
 }
-

@@ -362,4 +362,3 @@ unsafe extern "C" fn thread_exit(_data: *mut c_void) {
     // SAFETY: made by this thread with the same arguments.
     unsafe { sys::delete_event_source(setup_proc, check_proc, std::ptr::null_mut()) };
 }
-

@@ -108,14 +108,8 @@ impl Interp {
     pub fn set_element(self, array: &Obj, element: &Obj, value: &Obj) -> bool {
         // SAFETY: live values with references held by the caller.
         unsafe {
-            !sys::set_var2(
-                self.0,
-                array.ptr(),
-                element.ptr(),
-                value.ptr(),
-                sys::TCL_LEAVE_ERR_MSG,
-            )
-            .is_null()
+            !sys::set_var2(self.0, array.ptr(), element.ptr(), value.ptr(), sys::TCL_LEAVE_ERR_MSG)
+                .is_null()
         }
     }
 
@@ -182,14 +176,8 @@ impl Interp {
     pub fn require_tcl(self) -> bool {
         // SAFETY: live interpreter, static strings.
         unsafe {
-            !sys::pkg_require(
-                self.0,
-                c"Tcl".as_ptr(),
-                c"8.6-".as_ptr(),
-                0,
-                std::ptr::null_mut(),
-            )
-            .is_null()
+            !sys::pkg_require(self.0, c"Tcl".as_ptr(), c"8.6-".as_ptr(), 0, std::ptr::null_mut())
+                .is_null()
         }
     }
 

@@ -356,8 +356,7 @@ pub unsafe fn byte_rep(o: *mut Tcl_Obj) -> bool {
     unsafe { (*o).bytes.is_null() && ptr::eq((*o).type_ptr, BYTEARRAY.load(Ordering::Relaxed)) }
 }
 
-type Convert =
-    unsafe fn(*mut Tcl_Encoding, *const c_char, isize, *mut Tcl_DString) -> *mut c_char;
+type Convert = unsafe fn(*mut Tcl_Encoding, *const c_char, isize, *mut Tcl_DString) -> *mut c_char;
 
 fn convert(f: Convert, e: *mut Tcl_Encoding, bytes: &[u8]) -> Vec<u8> {
     let mut ds = Tcl_DString { string: ptr::null_mut(), sizes: [0; 2], space: [0; 200] };

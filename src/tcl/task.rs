@@ -231,4 +231,3 @@ pub unsafe extern "C-unwind" fn run_from_event(interp: *mut Tcl_Interp, frame: *
     // SAFETY: pairs with the preserve above.
     unsafe { sys::release(interp.cast::<c_void>()) };
 }
-

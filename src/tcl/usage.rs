@@ -138,7 +138,14 @@ impl Usage {
                 }
                 Part::Options => {
                     let open = later.is_empty();
-                    at = self.sort_options(words, at, words.len() - needed.min(words.len()), open, &mut args, &wrong)?;
+                    at = self.sort_options(
+                        words,
+                        at,
+                        words.len() - needed.min(words.len()),
+                        open,
+                        &mut args,
+                        &wrong,
+                    )?;
                 }
                 Part::Rest { min } => {
                     let end = words.len() - (needed).min(words.len());

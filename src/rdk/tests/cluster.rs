@@ -25,10 +25,7 @@ fn error_events() {
         _ => None,
     });
     // The counts before it race with librdkafka's own counting.
-    assert!(
-        error.error.detail.ends_with("/1 brokers are down"),
-        "{error:?}"
-    );
+    assert!(error.error.detail.ends_with("/1 brokers are down"), "{error:?}");
     assert_eq!((error.topic, error.partition), (None, None));
     assert!(!error.error.fatal);
     mock.broker_up(1).unwrap();
@@ -57,18 +54,12 @@ fn fatal_errors_have_the_code_behind() {
     });
     let want = Error {
         fatal: true,
-        ..Error::with_detail(
-            ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER,
-            "test_fatal_error: made up",
-        )
+        ..Error::with_detail(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER, "test_fatal_error: made up")
     };
     assert_eq!(event.error, want);
     assert_eq!(client.fatal_error(), Some(want));
     let topic = Topic::with_default_conf(&client, "t").unwrap();
-    assert_eq!(
-        topic.produce(0, None, None, 0).unwrap_err().code,
-        ErrorCode::FATAL
-    );
+    assert_eq!(topic.produce(0, None, None, 0).unwrap_err().code, ErrorCode::FATAL);
 }
 
 #[test]
@@ -104,18 +95,12 @@ fn metadata_and_watermarks() {
         let mut ids: Vec<i32> = found.brokers.iter().map(|broker| broker.id).collect();
         ids.sort_unstable();
         assert_eq!(ids, [1, 2, 3]);
-        assert!(found
-            .brokers
-            .iter()
-            .all(|b| b.host == "127.0.0.1" && b.port > 0));
+        assert!(found.brokers.iter().all(|b| b.host == "127.0.0.1" && b.port > 0));
         assert_eq!(found.topics.len(), 1);
         assert_eq!(found.topics[0].name, "t");
         assert_eq!(found.topics[0].error, None);
-        let leaders: Vec<(i32, i32, usize)> = found.topics[0]
-            .partitions
-            .iter()
-            .map(|p| (p.id, p.leader, p.replicas.len()))
-            .collect();
+        let leaders: Vec<(i32, i32, usize)> =
+            found.topics[0].partitions.iter().map(|p| (p.id, p.leader, p.replicas.len())).collect();
         assert_eq!(leaders, [(0, 2, 3), (1, 3, 3)]);
     }
     assert!(client.cluster_id(5000).unwrap().starts_with("mockCluster"));
@@ -132,20 +117,13 @@ fn metadata_and_watermarks() {
     times.add_offset("t", 0, 1).unwrap();
     client.offsets_for_times(&mut times, 5000).unwrap();
     assert_eq!(times.get(0).unwrap().error, None);
-    mock.topic_error("t", ErrorCode::TOPIC_AUTHORIZATION_FAILED)
-        .unwrap();
+    mock.topic_error("t", ErrorCode::TOPIC_AUTHORIZATION_FAILED).unwrap();
     assert_eq!(
         client.metadata_topic("t", 5000).unwrap().topics[0].error,
         Some(ErrorCode::TOPIC_AUTHORIZATION_FAILED)
     );
-    assert_eq!(
-        mock.create_topic("t", 1, 1).unwrap_err().code,
-        ErrorCode::TOPIC_ALREADY_EXISTS
-    );
-    assert_eq!(
-        mock.create_topic("u", 0, 1).unwrap_err().code,
-        ErrorCode::INVALID_PARTITIONS
-    );
+    assert_eq!(mock.create_topic("t", 1, 1).unwrap_err().code, ErrorCode::TOPIC_ALREADY_EXISTS);
+    assert_eq!(mock.create_topic("u", 0, 1).unwrap_err().code, ErrorCode::INVALID_PARTITIONS);
     assert!(Mock::new(0).is_err());
     assert!(mock.coordinator("group", "g", 2).is_ok());
     assert!(mock.coordinator("nonsense", "g", 2).is_err());

@@ -18,10 +18,7 @@ fn a_group_from_subscribe_to_close() {
     }
     reports(&client.main_queue(), 10);
 
-    let consumer = consumer(
-        &mock,
-        &[("group.id", "g"), ("enable.partition.eof", "true")],
-    );
+    let consumer = consumer(&mock, &[("group.id", "g"), ("enable.partition.eof", "true")]);
     let events = consumer.consumer_queue().unwrap();
     let messages = consumer.new_queue();
     assert_eq!(consumer.rebalance_protocol(), "NONE");
@@ -38,9 +35,7 @@ fn a_group_from_subscribe_to_close() {
     assert_eq!(consumer.rebalance_protocol(), "EAGER");
     let mut list = assigned.partitions;
     for elem in list.iter() {
-        let own = consumer
-            .partition_queue(elem.topic, elem.partition)
-            .unwrap();
+        let own = consumer.partition_queue(elem.topic, elem.partition).unwrap();
         assert!(own.forward(Some(&messages)));
     }
     consumer.assign(Some(&list)).unwrap();
@@ -54,11 +49,7 @@ fn a_group_from_subscribe_to_close() {
     for end in ends {
         assert_eq!(end.error(), Some(ErrorCode::PARTITION_EOF));
         assert_eq!((end.topic(), end.offset()), ("t", 5));
-        assert!(
-            end.error_text().contains("reached end of partition"),
-            "{}",
-            end.error_text()
-        );
+        assert!(end.error_text().contains("reached end of partition"), "{}", end.error_text());
         assert!(end.headers().is_none() && end.timestamp().is_none());
     }
     consumer.position(&mut list).unwrap();
@@ -76,10 +67,7 @@ fn a_group_from_subscribe_to_close() {
     assert!(GroupMetadata::from_bytes(b"nonsense").is_err());
 
     // Commits: stored, synchronous, by queue.
-    assert_eq!(
-        consumer.commit(None, false),
-        Err(Error::new(ErrorCode::NO_OFFSET))
-    );
+    assert_eq!(consumer.commit(None, false), Err(Error::new(ErrorCode::NO_OFFSET)));
     let mut commit = PartitionList::new();
     commit.add_offset("t", 0, 3).unwrap();
     commit.set_metadata(0, b"note");
@@ -136,23 +124,13 @@ fn legacy_consumption() {
         produced.produce(0, Some(b"x"), None, 0).unwrap();
     }
     reports(&client.main_queue(), 5);
-    assert_eq!(
-        produced.consume_start(0, 0).unwrap_err().detail,
-        "the client is not a consumer"
-    );
+    assert_eq!(produced.consume_start(0, 0).unwrap_err().detail, "the client is not a consumer");
     let consumer = consumer(&mock, &[]);
-    assert_eq!(
-        consumer.consumer_queue().err().unwrap().code,
-        ErrorCode::UNKNOWN_GROUP
-    );
+    assert_eq!(consumer.consumer_queue().err().unwrap().code, ErrorCode::UNKNOWN_GROUP);
     let topic = Topic::with_default_conf(&consumer, "t").unwrap();
     let queue = consumer.new_queue();
-    assert!(topic
-        .consume_start_queue(0, 0, &client.new_queue())
-        .is_err());
-    topic
-        .consume_start_queue(0, Offset::Tail(2).to_raw(), &queue)
-        .unwrap();
+    assert!(topic.consume_start_queue(0, 0, &client.new_queue()).is_err());
+    topic.consume_start_queue(0, Offset::Tail(2).to_raw(), &queue).unwrap();
     let offsets: Vec<i64> = fetch(&queue, 2).iter().map(Message::offset).collect();
     assert_eq!(offsets, [3, 4]);
     topic.seek(0, 1, 5000).unwrap();
@@ -161,11 +139,7 @@ fn legacy_consumption() {
     topic.consume_stop(0).unwrap();
     assert!(!queue.forward(Some(&client.main_queue())));
     assert_eq!(
-        client
-            .main_queue()
-            .consume_batch(1, 0, &mut VecDeque::new())
-            .unwrap_err()
-            .code,
+        client.main_queue().consume_batch(1, 0, &mut VecDeque::new()).unwrap_err().code,
         ErrorCode::INVALID_ARG
     );
 }
@@ -180,20 +154,14 @@ fn resuming_after_an_end_of_partition() {
     let client = producer(&mock, &[]);
     let main = client.main_queue();
     let settings = [("group.id", "g"), ("enable.partition.eof", "true")];
-    for (topic, seek, want) in [
-        ("plain", false, &[2, 3][..]),
-        ("sought", true, &[1, 2, 3][..]),
-    ] {
+    for (topic, seek, want) in [("plain", false, &[2, 3][..]), ("sought", true, &[1, 2, 3][..])] {
         mock.create_topic(topic, 1, 1).unwrap();
         let produced = Topic::with_default_conf(&client, topic).unwrap();
         produced.produce(0, Some(b"0"), None, 0).unwrap();
         reports(&main, 1);
         let consumer = consumer(&mock, &settings);
         let messages = assign_forwarded(&consumer, topic, 1);
-        assert_eq!(
-            fetch(&messages, 2)[1].error(),
-            Some(ErrorCode::PARTITION_EOF)
-        );
+        assert_eq!(fetch(&messages, 2)[1].error(), Some(ErrorCode::PARTITION_EOF));
         let mut list = PartitionList::new();
         list.add_offset(topic, 0, 1).unwrap();
         consumer.pause(&mut list).unwrap();
@@ -211,11 +179,8 @@ fn resuming_after_an_end_of_partition() {
             let ended = |m: &Message| m.error().is_some() && m.offset() == 4;
             out.iter().any(ended).then_some(())
         });
-        let offsets: Vec<i64> = out
-            .iter()
-            .filter(|m| m.error().is_none())
-            .map(Message::offset)
-            .collect();
+        let offsets: Vec<i64> =
+            out.iter().filter(|m| m.error().is_none()).map(Message::offset).collect();
         assert_eq!(offsets, want, "{topic}");
     }
 }

@@ -12,19 +12,10 @@ fn bad_configurations() {
     let mut conf = Conf::new();
     conf.set("session.timeout.ms", "1000").unwrap();
     conf.set("max.poll.interval.ms", "900").unwrap();
-    let error = Client::new(
-        Kind::Consumer,
-        conf,
-        Events::NONE,
-        Arc::new(Lines::default()),
-    )
-    .err()
-    .unwrap();
+    let error =
+        Client::new(Kind::Consumer, conf, Events::NONE, Arc::new(Lines::default())).err().unwrap();
     assert_eq!(error.code, ErrorCode::INVALID_ARG);
-    assert_eq!(
-        error.detail,
-        "`max.poll.interval.ms`must be >= `session.timeout.ms`"
-    );
+    assert_eq!(error.detail, "`max.poll.interval.ms`must be >= `session.timeout.ms`");
 }
 
 #[test]
@@ -45,12 +36,7 @@ fn log_lines_are_redacted() {
             .any(|l| l.message.contains("[redacted].invalid") && l.name == name && l.level <= 7)
             .then_some(())
     });
-    assert!(lines
-        .0
-        .lock()
-        .unwrap()
-        .iter()
-        .all(|line| !line.facility.is_empty()));
+    assert!(lines.0.lock().unwrap().iter().all(|line| !line.facility.is_empty()));
     // A password set later is hidden too.
     client.hide("invalid:1");
     assert_eq!(client.add_brokers("other.invalid:1,another.invalid:1"), 2);
@@ -61,10 +47,7 @@ fn log_lines_are_redacted() {
         seen("other.[redacted]").then_some(())
     });
     client.set_log_level(0);
-    assert_eq!(
-        client.conf().get("sasl.password").as_deref(),
-        Some("hunter2")
-    );
+    assert_eq!(client.conf().get("sasl.password").as_deref(), Some("hunter2"));
     assert!(!client.forked());
 }
 
@@ -73,9 +56,7 @@ fn dropping_leaves_nothing_alive() {
     let _alone = alone();
     let deadline = || Instant::now() + Duration::from_secs(10);
     assert!(wait_destroyed(deadline()));
-    until("end of other tests' mocks", || {
-        (live_mocks() == 0).then_some(())
-    });
+    until("end of other tests' mocks", || (live_mocks() == 0).then_some(()));
     {
         let mock = mock();
         mock.create_topic("t", 1, 1).unwrap();

@@ -14,37 +14,18 @@ fn produce_report_consume() {
     assert_eq!(topic.name(), "t");
 
     topic.produce(0, Some(b"one"), Some(b"k"), 7).unwrap();
-    topic
-        .produce(1, Some(b""), Some(b""), u64::MAX >> 1)
-        .unwrap();
+    topic.produce(1, Some(b""), Some(b""), u64::MAX >> 1).unwrap();
     topic.produce(0, None, None, 0).unwrap();
-    let headers: &[(&str, Option<&[u8]>)] = &[
-        ("a", Some(b"1")),
-        ("a", Some(b"")),
-        ("日", None),
-        ("b", Some(b"\0\xff")),
-    ];
-    topic
-        .produce_full(1, Some(b"full"), Some(b"key"), headers, 1_234_567, 9)
-        .unwrap();
+    let headers: &[(&str, Option<&[u8]>)] =
+        &[("a", Some(b"1")), ("a", Some(b"")), ("日", None), ("b", Some(b"\0\xff"))];
+    topic.produce_full(1, Some(b"full"), Some(b"key"), headers, 1_234_567, 9).unwrap();
     let batch = [
-        Record {
-            payload: Some(b"b0"),
-            key: None,
-            opaque: 20,
-        },
-        Record {
-            payload: None,
-            key: Some(b"b1"),
-            opaque: 21,
-        },
+        Record { payload: Some(b"b0"), key: None, opaque: 20 },
+        Record { payload: None, key: Some(b"b1"), opaque: 21 },
     ];
     assert_eq!(topic.produce_batch(0, &batch), []);
     assert_eq!(
-        topic
-            .produce_full(0, None, None, &[("a\0b", None)], 0, 0)
-            .unwrap_err()
-            .detail,
+        topic.produce_full(0, None, None, &[("a\0b", None)], 0, 0).unwrap_err().detail,
         "header name has a NUL character"
     );
 
@@ -67,10 +48,8 @@ fn produce_report_consume() {
     let messages = assign_forwarded(&consumer, "t", 2);
     let mut got: Vec<Message> = fetch(&messages, 6).into();
     got.sort_by_key(|m| (m.partition(), m.offset()));
-    let plain: Vec<_> = got
-        .iter()
-        .map(|m| (m.partition(), m.offset(), m.payload(), m.key(), m.error()))
-        .collect();
+    let plain: Vec<_> =
+        got.iter().map(|m| (m.partition(), m.offset(), m.payload(), m.key(), m.error())).collect();
     assert_eq!(
         plain,
         [
@@ -85,10 +64,7 @@ fn produce_report_consume() {
     let full = &got[5];
     assert_eq!(full.topic(), "t");
     assert_eq!(full.topic_id(), got[0].topic_id());
-    assert_eq!(
-        full.timestamp(),
-        Some((1_234_567, TimestampType::CreateTime))
-    );
+    assert_eq!(full.timestamp(), Some((1_234_567, TimestampType::CreateTime)));
     assert_eq!(full.opaque(), 0);
     assert_eq!(full.error_text(), "");
     let back: Vec<_> = full.headers().unwrap().collect();
@@ -120,17 +96,8 @@ fn failures_are_reported() {
     }
     let full = Error::new(ErrorCode::QUEUE_FULL);
     assert_eq!(topic.produce(0, Some(b"x"), None, 3).unwrap_err(), full);
-    assert_eq!(
-        topic
-            .produce_full(0, None, None, &[("h", None)], 0, 3)
-            .unwrap_err(),
-        full
-    );
-    let records = [Record {
-        payload: None,
-        key: None,
-        opaque: 3,
-    }; 2];
+    assert_eq!(topic.produce_full(0, None, None, &[("h", None)], 0, 3).unwrap_err(), full);
+    let records = [Record { payload: None, key: None, opaque: 3 }; 2];
     assert_eq!(
         topic.produce_batch(0, &records),
         [(0, ErrorCode::QUEUE_FULL), (1, ErrorCode::QUEUE_FULL)]
@@ -154,20 +121,14 @@ fn failures_are_reported() {
     });
     for (code, text) in texts {
         let code = code.unwrap();
-        assert!(matches!(
-            code,
-            ErrorCode::PURGE_QUEUE | ErrorCode::PURGE_INFLIGHT
-        ));
+        assert!(matches!(code, ErrorCode::PURGE_QUEUE | ErrorCode::PURGE_INFLIGHT));
         assert_eq!(text, code.text());
     }
     mock.rtt(-1, 0).unwrap();
     let error = topic.produce(99, Some(b"x"), None, 0).err();
     assert!(error.is_none() || error == Some(Error::new(ErrorCode::UNKNOWN_PARTITION)));
     assert_eq!(
-        Topic::new(&client, "a\0b", TopicConf::new())
-            .err()
-            .map(|e| e.detail)
-            .as_deref(),
+        Topic::new(&client, "a\0b", TopicConf::new()).err().map(|e| e.detail).as_deref(),
         Some("topic has a NUL character")
     );
     let long = "x".repeat(513);
@@ -188,10 +149,7 @@ fn injected_errors_reach_the_report() {
     let produce = api_key("Produce").unwrap();
     mock.push_errors(produce, &[ErrorCode::MSG_SIZE_TOO_LARGE]);
     topic.produce(0, Some(b"x"), None, 1).unwrap();
-    assert_eq!(
-        reports(&main, 1),
-        [(1, -1, Some(ErrorCode::MSG_SIZE_TOO_LARGE))]
-    );
+    assert_eq!(reports(&main, 1), [(1, -1, Some(ErrorCode::MSG_SIZE_TOO_LARGE))]);
     mock.push_errors(produce, &[ErrorCode::MSG_SIZE_TOO_LARGE; 5]);
     mock.clear_errors(Some(produce));
     mock.push_errors(produce, &[ErrorCode::MSG_SIZE_TOO_LARGE; 5]);
@@ -200,10 +158,7 @@ fn injected_errors_reach_the_report() {
     assert_eq!(reports(&main, 1), [(2, 0, None)]);
     let seen = mock.requests();
     assert_eq!(seen.iter().filter(|r| r.api == produce).count(), 2);
-    assert!(
-        seen.iter().all(|r| r.broker == 1 && r.timestamp_us > 0),
-        "{seen:?}"
-    );
+    assert!(seen.iter().all(|r| r.broker == 1 && r.timestamp_us > 0), "{seen:?}");
     mock.stop_tracking();
     mock.clear_requests();
     assert_eq!(mock.requests(), []);
@@ -216,10 +171,7 @@ fn transactions() {
     mock.create_topic("t", 1, 1).unwrap();
     let client = producer(&mock, &[("transactional.id", "x")]);
     let main = client.main_queue();
-    assert_eq!(
-        client.begin_transaction().unwrap_err().code,
-        ErrorCode::STATE
-    );
+    assert_eq!(client.begin_transaction().unwrap_err().code, ErrorCode::STATE);
     client.init_transactions(5000).unwrap();
     client.begin_transaction().unwrap();
     let topic = Topic::with_default_conf(&client, "t").unwrap();
@@ -229,14 +181,9 @@ fn transactions() {
     let group = consumer.group_metadata().unwrap();
     let mut offsets = PartitionList::new();
     offsets.add_offset("t", 0, 1).unwrap();
-    client
-        .send_offsets_to_transaction(&offsets, &group, 5000)
-        .unwrap();
+    client.send_offsets_to_transaction(&offsets, &group, 5000).unwrap();
     client.commit_transaction(5000).unwrap();
     client.begin_transaction().unwrap();
     client.abort_transaction(5000).unwrap();
-    assert_eq!(
-        consumer.init_transactions(0).unwrap_err().detail,
-        "the client is not a producer"
-    );
+    assert_eq!(consumer.init_transactions(0).unwrap_err().detail, "the client is not a producer");
 }

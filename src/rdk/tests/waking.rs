@@ -24,17 +24,13 @@ fn wakes_fire_until_disabled() {
     main.enable_wake(count.clone());
     let topic = Topic::with_default_conf(&client, "t").unwrap();
     topic.produce(0, Some(b"x"), None, 1).unwrap();
-    until("wake", || {
-        (count.0.load(Ordering::SeqCst) > 0).then_some(())
-    });
+    until("wake", || (count.0.load(Ordering::SeqCst) > 0).then_some(()));
     assert_eq!(reports(&main, 1), [(1, 0, None)]);
     // A second reference to the same queue doesn't take the wake away when it goes.
     drop(client.main_queue());
     let before = count.0.load(Ordering::SeqCst);
     topic.produce(0, Some(b"x"), None, 2).unwrap();
-    until("wake", || {
-        (count.0.load(Ordering::SeqCst) > before).then_some(())
-    });
+    until("wake", || (count.0.load(Ordering::SeqCst) > before).then_some(()));
     assert_eq!(reports(&main, 1), [(2, 1, None)]);
 
     main.disable_wake();
