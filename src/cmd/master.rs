@@ -122,11 +122,11 @@ impl Master {
         let mut events = Events::ERROR | Events::STATS;
         let mut only_errors = false;
         if kind == Kind::Producer {
-            events = events | Events::DR;
+            events |= Events::DR;
             only_errors = settings.get("delivery.report.only.error")? == "true";
             conf.set("delivery.report.only.error", "false")?;
         } else {
-            events = events | Events::REBALANCE | Events::OFFSET_COMMIT;
+            events |= Events::REBALANCE | Events::OFFSET_COMMIT;
         }
         let choice = self.logger.borrow().clone();
         let logger = Arc::new(Logger::new(choice.sink()));

@@ -119,7 +119,7 @@ impl Serve for Producer {
     fn settle(self: &Rc<Self>) {
         let Life::Closing { .. } = self.core.life.get() else { return };
         let idle = || !self.core.has_kept() && self.core.calls.is_empty();
-        if self.core.live.undelivered() == 0 && self.core.main.len() == 0 && idle() {
+        if self.core.live.undelivered() == 0 && self.core.main.is_empty() && idle() {
             self.core.finish();
         } else if self.core.overdue() {
             self.give_up();

@@ -207,7 +207,7 @@ mod tests {
         s.default("enable.auto.offset.store", "false").unwrap();
         assert_eq!(s.get("fetch.queue.backoff.ms").unwrap(), "77");
         assert_eq!(s.get("enable.auto.offset.store").unwrap(), "false");
-        assert_eq!(s.explicit().len(), 1);
+        assert_eq!(s.explicit.len(), 1);
     }
 
     #[test]

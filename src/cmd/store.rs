@@ -138,7 +138,7 @@ impl Store {
             // The name comes from librdkafka's own messages, so it has no NUL.
             let _ = list.add_offset(&part.topic, part.partition, next);
         }
-        if list.len() == 0 {
+        if list.is_empty() {
             return;
         }
         // A partition that was revoked meanwhile answers _STATE: its messages will be repeated to

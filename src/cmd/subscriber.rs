@@ -277,7 +277,8 @@ impl Subscriber {
             let Some(event) = self.group.poll(0) else { return false };
             match event {
                 Event::Rebalance(r) => {
-                    if self.begin_rebalance(r, words) {
+                    let calls = self.begin_rebalance(r, words);
+                    if calls {
                         return true;
                     }
                 }

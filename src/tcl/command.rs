@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::error::Error;
 use super::guard::guard;
-use super::interp::{c_text, Entry, Interp};
+use super::interp::{c_text, Entry, Interp, Token};
 use super::method::{Flow, Object};
 use super::obj::Obj;
 use super::sys::{self, Tcl_Interp, Tcl_Obj};
@@ -97,6 +97,8 @@ pub fn create<T: Object>(
             ),
         });
     }
+    // SAFETY: the command was just made; `delete_proc` takes its entry out of the registry.
+    let token = unsafe { Token::new(token) };
     state.commands.borrow_mut().insert(id, Entry { kind: T::KIND, token });
     if qualify {
         Ok(interp.command_name(token))

@@ -124,10 +124,13 @@ pub trait Turn {
     fn turn(self: std::rc::Rc<Self>) -> Option<(Interp, Box<dyn Task>)>;
 }
 
+/// The objects of a thread by id, with what wakes them.
+type Turns = HashMap<u64, (Weak<dyn Turn>, Arc<Source>)>;
+
 /// A thread's own part: only Rust data without Tcl values, for it is dropped after Tcl is gone.
 struct Local {
     door: Arc<Door>,
-    turns: RefCell<HashMap<u64, (Weak<dyn Turn>, Arc<Source>)>>,
+    turns: RefCell<Turns>,
     exits: RefCell<Vec<fn()>>,
     closed: Cell<bool>,
 }
@@ -258,15 +261,14 @@ impl Waiter {
 pub struct Timer {
     token: Tcl_TimerToken,
     /// What the timer's data points to.
-    _source: Box<Arc<Source>>,
+    _source: Arc<Source>,
 }
 
 impl Timer {
     pub fn new(after: Duration, source: Arc<Source>) -> Timer {
-        let source = Box::new(source);
         let ms = c_int::try_from(after.as_millis()).unwrap_or(c_int::MAX);
-        let data = std::ptr::from_ref::<Arc<Source>>(&source).cast_mut().cast::<c_void>();
-        // SAFETY: the box outlives the timer: dropping it deletes the timer first.
+        let data = Arc::as_ptr(&source).cast_mut().cast::<c_void>();
+        // SAFETY: the source outlives the timer: dropping that deletes Tcl's timer first.
         let token = unsafe { sys::create_timer(ms, timer_proc, data) };
         Timer { token, _source: source }
     }
@@ -280,9 +282,9 @@ impl Drop for Timer {
 }
 
 unsafe extern "C" fn timer_proc(data: *mut c_void) {
-    // SAFETY: the box in `Timer`, alive as long as the timer.
-    let source = unsafe { (*data.cast::<Arc<Source>>()).clone() };
-    let _ = guard(move || source.wake());
+    // SAFETY: the source that `Timer` holds, alive as long as the timer, and only read.
+    let source = unsafe { &*data.cast::<Source>() };
+    let _ = guard(|| source.wake());
 }
 
 unsafe extern "C" fn setup_proc(_data: *mut c_void, flags: c_int) {

@@ -16,11 +16,23 @@ use super::sys::{self, Tcl_Command, Tcl_Interp};
 #[derive(Copy, Clone, PartialEq, Eq)]
 pub struct Interp(*mut Tcl_Interp);
 
+/// A command of an interpreter, as Tcl names it to us; only ever kept while the command lives.
+#[derive(Copy, Clone, PartialEq, Eq)]
+pub struct Token(Tcl_Command);
+
+impl Token {
+    /// # Safety
+    /// `token` is of a live command, and the value is dropped or forgotten when that goes.
+    pub unsafe fn new(token: Tcl_Command) -> Token {
+        Token(token)
+    }
+}
+
 /// One of the package's commands that is alive.
 #[derive(Clone, Copy)]
 pub struct Entry {
     pub kind: &'static str,
-    pub token: Tcl_Command,
+    pub token: Token,
 }
 
 /// What the package keeps for one interpreter, until that is deleted.
@@ -125,27 +137,27 @@ impl Interp {
     }
 
     /// The command that a name stands for at global level, if any.
-    pub fn find_command(self, name: &str) -> Option<Tcl_Command> {
+    pub fn find_command(self, name: &str) -> Option<Token> {
         let name = CString::new(super::utf::to_tcl(name, sys::is_tcl9())).ok()?;
         // SAFETY: live interpreter; TCL_GLOBAL_ONLY looks from the global namespace.
         let t = unsafe {
             sys::find_command(self.0, name.as_ptr(), std::ptr::null_mut(), sys::TCL_GLOBAL_ONLY)
         };
-        (!t.is_null()).then_some(t)
+        (!t.is_null()).then_some(Token(t))
     }
 
     /// A command's qualified name.
-    pub fn command_name(self, token: Tcl_Command) -> Obj {
+    pub fn command_name(self, token: Token) -> Obj {
         let o = Obj::empty();
         // SAFETY: the token is of a live command; the value is new and ours alone.
-        unsafe { sys::command_full_name(self.0, token, o.ptr()) };
+        unsafe { sys::command_full_name(self.0, token.0, o.ptr()) };
         o
     }
 
-    pub fn delete_command(self, token: Tcl_Command) {
+    pub fn delete_command(self, token: Token) {
         // SAFETY: the token is of a live command.
         unsafe {
-            sys::delete_command(self.0, token);
+            sys::delete_command(self.0, token.0);
         }
     }
 
