@@ -9,16 +9,19 @@ use std::time::{Duration, Instant};
 
 use super::callbacks::Chain;
 use super::encoding::Encoding;
-use super::live::{Live, Parts};
+use super::live::{End, Live, Parts};
 use super::logger::Logger;
 use super::record::Words;
 use super::settings::Settings;
 use super::store::Store;
 use super::wait::Calls;
-use crate::error::Error;
-use crate::rdk::{Client, ClientError, Event, MessageRef, Metadata, Queue, Reports, Wake};
+use crate::error::{Error, Result};
+use crate::rdk::{
+    Client, ClientError, ErrorCode, Event, MessageRef, Metadata, Queue, Reports, Topic, Wake,
+};
+use crate::tcl::command::{self, Name};
 use crate::tcl::event::{self, Source, Timer, Turn};
-use crate::tcl::{Interp, Obj, Prefix, State};
+use crate::tcl::{Flow, Interp, Obj, Object, Prefix, State};
 
 /// Events other than reports that wait for a turn: statistics and errors, which come slowly.
 const OTHERS: usize = 1000;
@@ -27,6 +30,22 @@ const OTHERS: usize = 1000;
 pub struct Doorbell {
     source: Arc<Source>,
     fresh: AtomicBool,
+}
+
+impl Doorbell {
+    pub fn new(source: Arc<Source>) -> Arc<Doorbell> {
+        Arc::new(Doorbell { source, fresh: AtomicBool::new(true) })
+    }
+
+    /// As [`Source::again`].
+    pub fn again(&self) {
+        self.source.again();
+    }
+
+    /// As [`Source::take`].
+    pub fn take(&self) {
+        self.source.take();
+    }
 }
 
 impl Wake for Doorbell {
@@ -118,17 +137,19 @@ pub struct Plan {
     pub topic_settings: Settings,
     pub encoding: Encoding,
     pub only_errors: bool,
-    pub group: Option<(Queue, Arc<Store>)>,
+    pub store: Arc<Store>,
+    pub end: End,
 }
 
 impl Core {
     pub fn new(plan: Plan) -> Core {
         let Plan { id, state, client, callbacks, logger, log_callback, settings, .. } = plan;
-        let message_errors = plan.group.is_some().then(RefCell::default);
+        let message_errors = matches!(plan.end, End::Group(_)).then(RefCell::default);
         let live = Live::enter(Parts {
             id,
             client: client.clone(),
-            group: plan.group,
+            store: plan.store,
+            end: plan.end,
             logger: logger.clone(),
             interp: state.interp.ptr() as usize,
         });
@@ -169,7 +190,8 @@ impl Core {
     /// Gives the object its turns, and its queues the bell.
     pub fn open(&self, object: std::rc::Weak<dyn Turn>) -> Arc<Doorbell> {
         let source = event::register(self.id, object);
-        let bell = Arc::new(Doorbell { source: source.clone(), fresh: AtomicBool::new(true) });
+        let bell = Doorbell::new(source.clone());
+        self.live.set_bell(source.clone());
         self.logger.set_source(source.clone());
         self.calls.set_source(source.clone());
         self.main.enable_wake(bell.clone());
@@ -466,6 +488,35 @@ impl Core {
             let old = self.closing_timer.replace(Some(timer));
             drop(old);
         }
+    }
+
+    /// Makes a topic with the handle's topic configuration of now. librdkafka would keep the first
+    /// configuration of a topic without a word, so another one is refused.
+    pub fn make_topic(&self, name: &str) -> Result<(Topic, Settings)> {
+        let settings = self.topic_settings.borrow().clone();
+        let wanted = settings.fingerprint();
+        if self.topics.borrow().get(name).is_some_and(|old| *old != wanted) {
+            return Err(Error::kafka(
+                ErrorCode::CONFLICT,
+                format!("topic \"{name}\" is in use here with another configuration; librdkafka keeps the first"),
+            ));
+        }
+        let topic = Topic::new(&self.client, name, settings.topic_conf())?;
+        self.topics.borrow_mut().insert(name.to_owned(), wanted);
+        Ok((topic, settings))
+    }
+
+    /// Makes the command of an object that is deleted with the handle.
+    pub fn adopt<T: Object<Error = Error>>(
+        &self,
+        interp: Interp,
+        name: Name,
+        object: Rc<T>,
+    ) -> Result<Flow> {
+        let id = object.id();
+        let made = command::create(interp, name, object, true)?;
+        self.children.borrow_mut().insert(id);
+        Ok(made.into())
     }
 
     /// Deletes the topic and queue objects of the handle.

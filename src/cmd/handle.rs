@@ -5,11 +5,11 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
 use super::core::Core;
-use super::info::{self, QUERY};
+use super::info::{self, query_time};
 use super::master::{get_or_set_encoding, set_partitioner};
 use super::pump::{Serve, ServeTask, Verdict};
 use super::tps;
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::tcl::command;
 use crate::tcl::{Args, Call, Flow, Obj, Object, Outcome};
 
@@ -20,11 +20,6 @@ type C<'a, T> = Call<'a, T>;
 
 fn core<'a, T: Handle>(c: &C<'a, T>) -> &'a Rc<Core> {
     c.this.core()
-}
-
-/// `-timeout ms`, or the time that queries have.
-fn query_time(args: &Args<'_>) -> Result<i32> {
-    Ok(args.opt("-timeout").map_or(Ok(QUERY), |w| Args::time(w, "-timeout"))?)
 }
 
 /// `name`

@@ -2,13 +2,16 @@
 
 use std::rc::Rc;
 
+use super::consumer::Consumer;
 use super::core::Lingering;
 use super::kafka::Kafka;
 use super::live;
 use super::master::Master;
 use super::mock::Mock;
 use super::producer::Producer;
+use super::queue::QueueObject;
 use super::subscriber::Subscriber;
+use super::topic_consumer::TopicConsumer;
 use super::topic_producer::TopicProducer;
 use crate::error::Error;
 use crate::rdk;
@@ -71,6 +74,9 @@ pub fn tables() -> Vec<(&'static str, Vec<Triple>)> {
         rows::<Master>(),
         rows::<Producer>(),
         rows::<TopicProducer>(),
+        rows::<Consumer>(),
+        rows::<TopicConsumer>(),
+        rows::<QueueObject>(),
         rows::<Subscriber>(),
         rows::<Mock>(),
     ]
@@ -125,6 +131,9 @@ mod tests {
         Producer::table().check().unwrap();
         TopicProducer::table().check().unwrap();
         Subscriber::table().check().unwrap();
+        Consumer::table().check().unwrap();
+        TopicConsumer::table().check().unwrap();
+        QueueObject::table().check().unwrap();
         Mock::table().check().unwrap();
         Internal::table().check().unwrap();
         for (kind, rows) in tables() {

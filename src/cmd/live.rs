@@ -8,14 +8,15 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
 use super::logger::Logger;
 use super::rebalance;
 use super::store::Store;
-use crate::rdk::{self, Client, Event, Queue};
+use crate::rdk::{self, Client, Event, Queue, Topic};
+use crate::tcl::event::Source;
 
 /// What a subscriber gets for committing and leaving its group.
 pub const LEAVE: Duration = Duration::from_millis(5000);
@@ -23,14 +24,46 @@ pub const LEAVE: Duration = Duration::from_millis(5000);
 /// What `linger_on_close` is until it is set, in milliseconds.
 pub const LINGER: i32 = 10_000;
 
+/// What a client has to do at its end.
+pub enum End {
+    /// A producer delivers what is queued.
+    Delivery,
+    /// A subscriber leaves its group; its events come through this queue.
+    Group(Queue),
+    /// A consumer stops its partitions: those that were started at `stored` commit then.
+    Partitions(Mutex<Stopping>),
+}
+
+/// The partitions of a consumer that librdkafka reads.
+#[derive(Default)]
+pub struct Stopping {
+    started: Vec<Started>,
+    /// How many are being stopped in the background.
+    busy: usize,
+}
+
+/// A partition that was started.
+#[derive(Clone)]
+pub struct Started {
+    pub topic: Arc<Topic>,
+    pub partition: i32,
+}
+
+impl Started {
+    fn is(&self, other: &Started) -> bool {
+        self.partition == other.partition && self.topic.name() == other.topic.name()
+    }
+}
+
 /// What can be known of a client from any thread.
 pub struct Live {
     pub id: u64,
     pub name: String,
     pub client: Arc<Client>,
     pub main: Queue,
-    /// Subscribers only: the queue of group events, and the offsets that wait to be handed over.
-    pub group: Option<(Queue, Arc<Store>)>,
+    end: End,
+    /// The offsets that wait to be handed over.
+    store: Arc<Store>,
     pub linger: AtomicI32,
     pub logger: Arc<Logger>,
     /// Messages whose reports are out of librdkafka's queue and not yet freed: they count in
@@ -38,6 +71,8 @@ pub struct Live {
     pub held: AtomicUsize,
     /// Set once the end has begun, so that it is begun once.
     pub finishing: AtomicBool,
+    /// Wakes the object when a partition has stopped.
+    bell: OnceLock<Arc<Source>>,
     thread: ThreadId,
     interp: usize,
 }
@@ -54,7 +89,8 @@ fn table() -> MutexGuard<'static, Table> {
 pub struct Parts {
     pub id: u64,
     pub client: Arc<Client>,
-    pub group: Option<(Queue, Arc<Store>)>,
+    pub end: End,
+    pub store: Arc<Store>,
     pub logger: Arc<Logger>,
     /// Tells interpreters apart; never used as a pointer.
     pub interp: usize,
@@ -63,13 +99,15 @@ pub struct Parts {
 impl Live {
     /// Enters a client of this thread.
     pub fn enter(parts: Parts) -> Arc<Live> {
-        let Parts { id, client, group, logger, interp } = parts;
+        let Parts { id, client, end, store, logger, interp } = parts;
         let live = Arc::new(Live {
             id,
             name: client.name(),
             main: client.main_queue(),
             client,
-            group,
+            end,
+            store,
+            bell: OnceLock::new(),
             linger: AtomicI32::new(LINGER),
             logger,
             held: AtomicUsize::new(0),
@@ -92,7 +130,7 @@ impl Live {
     }
 
     fn deadline(&self, start: Instant) -> Option<Instant> {
-        if self.group.is_some() {
+        if !matches!(self.end, End::Delivery) {
             return Some(start + LEAVE);
         }
         match self.linger.load(Ordering::Relaxed) {
@@ -101,14 +139,88 @@ impl Live {
         }
     }
 
-    /// Begins a subscriber's leaving: hands its offsets over and has its group left.
-    pub fn begin_leave(&self) -> rdk::Result<()> {
-        let Some((queue, store)) = &self.group else { return Ok(()) };
+    /// Begins the end: a subscriber's group is left, a consumer's partitions are stopped, a
+    /// producer's messages leave without waiting for `linger.ms`.
+    pub fn begin_end(self: &Arc<Self>) -> rdk::Result<()> {
         if self.finishing.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
-        store.hand_over(&self.client);
-        self.client.close_queue(queue)
+        self.store.hand_over(&self.client);
+        match &self.end {
+            End::Delivery => {
+                if self.undelivered() > 0 {
+                    hasten(&self.client, self.linger.load(Ordering::Relaxed));
+                }
+                Ok(())
+            }
+            End::Group(queue) => self.client.close_queue(queue),
+            End::Partitions(stopping) => {
+                let all = stopping.lock().unwrap_or_else(PoisonError::into_inner).started.clone();
+                for place in all {
+                    self.stop_later(place);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    pub fn set_bell(&self, source: Arc<Source>) {
+        let _ = self.bell.set(source);
+    }
+
+    fn stopping(&self) -> Option<MutexGuard<'_, Stopping>> {
+        match &self.end {
+            End::Partitions(s) => Some(s.lock().unwrap_or_else(PoisonError::into_inner)),
+            _ => None,
+        }
+    }
+
+    /// A partition was started.
+    pub fn note_started(&self, place: Started) {
+        if let Some(mut stopping) = self.stopping() {
+            stopping.started.push(place);
+        }
+    }
+
+    /// Stops a partition; blocks as long as librdkafka does.
+    pub fn stop(&self, place: &Started) -> rdk::Result<()> {
+        let done = place.topic.consume_stop(place.partition);
+        if let Some(mut stopping) = self.stopping() {
+            stopping.started.retain(|s| !s.is(place));
+        }
+        done
+    }
+
+    /// Stops a partition on a thread of its own.
+    pub fn stop_later(self: &Arc<Self>, place: Started) {
+        if let Some(mut stopping) = self.stopping() {
+            stopping.busy += 1;
+        }
+        let live = self.clone();
+        let work = move || {
+            if let Err(e) = live.stop(&place) {
+                let place = format!("topic {} partition {}", place.topic.name(), place.partition);
+                live.logger.say(4, "STOP", &live.name, format!("{place}: {}", e.code.text()));
+            }
+            if let Some(mut stopping) = live.stopping() {
+                stopping.busy -= 1;
+            }
+            if let Some(bell) = live.bell.get() {
+                bell.wake();
+            }
+        };
+        let spawned = std::thread::Builder::new().name("kafka-stop".into()).spawn(work);
+        if spawned.is_err() {
+            // The partition stops with its client.
+            if let Some(mut stopping) = self.stopping() {
+                stopping.busy -= 1;
+            }
+        }
+    }
+
+    /// Whether no partition is being stopped any more.
+    pub fn stopped(&self) -> bool {
+        self.stopping().is_none_or(|s| s.busy == 0)
     }
 
     /// Serves the end of a client without running Tcl; failed deliveries are counted. True when the
@@ -121,7 +233,11 @@ impl Live {
                 }
             }
         }
-        let Some((queue, _)) = &self.group else { return self.undelivered() == 0 };
+        let queue = match &self.end {
+            End::Delivery => return self.undelivered() == 0,
+            End::Partitions(_) => return self.stopped(),
+            End::Group(queue) => queue,
+        };
         while let Some(event) = queue.poll(0) {
             if let Event::Rebalance(r) = event {
                 // A refusal means that the group has gone on without us; closing goes on too.
@@ -130,6 +246,16 @@ impl Live {
         }
         self.client.closed()
     }
+}
+
+/// Has what is queued sent without waiting for `linger.ms`: `rd_kafka_flush` does that while it
+/// waits, on a thread of its own.
+pub fn hasten(client: &Arc<Client>, timeout: i32) {
+    let client = client.clone();
+    // Without the thread the messages leave a little later.
+    let _ = std::thread::Builder::new().name("kafka-flush".into()).spawn(move || {
+        let _ = client.flush(timeout);
+    });
 }
 
 /// Which clients an end concerns.
@@ -153,7 +279,7 @@ pub fn finish(whose: &Whose) {
     open.retain(|(l, _)| !l.client.forked());
     let start = Instant::now();
     for (live, _) in &open {
-        if let Err(e) = live.begin_leave() {
+        if let Err(e) = live.begin_end() {
             live.logger.say(4, "CLOSE", &live.name, e.code.text());
         }
     }
@@ -185,7 +311,7 @@ pub fn finish(whose: &Whose) {
 
 /// Says on stderr and in the log how many messages were lost, if any.
 pub fn say_lost(live: &Live, lost: usize) {
-    if lost == 0 || live.group.is_some() {
+    if lost == 0 || !matches!(live.end, End::Delivery) {
         return;
     }
     let text = format!("{lost} message(s) of {} could not be delivered before the end", live.name);

@@ -2,11 +2,13 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use super::callbacks::{Callbacks, Chain};
+use super::consumer::Consumer;
 use super::core::Plan;
 use super::encoding::Encoding;
+use super::live::End;
 use super::logger::{Choice, Logger};
 use super::producer::Producer;
 use super::settings::Settings;
@@ -41,6 +43,7 @@ static TABLE: Table<Master> = Table::new(&[
         "list, get or set the default topic configuration",
     ),
     Row("producer_creator", "cmdName", producer_creator, "make a producer handle"),
+    Row("consumer_creator", "cmdName", consumer_creator, "make a consumer handle"),
     Row("subscriber", "cmdName", subscriber, "make a subscriber"),
     Row("partitioner", "?name?", partitioner, "choose the partitioner of topics made from now on"),
     Row("delivery_report callback", "?prefix?", dr_callback, "set who gets delivery reports"),
@@ -106,7 +109,8 @@ impl Master {
         if kind == Kind::Consumer {
             settings.default("fetch.queue.backoff.ms", "10")?;
         }
-        let mut store = None;
+        // Unless the script has librdkafka store offsets, we do, for what counts as processed.
+        let store = Arc::new(Store::new(!settings.is_set("enable.auto.offset.store")));
         if group {
             if settings.get("group.id")?.is_empty() {
                 return Err(Error::kafka(
@@ -115,7 +119,8 @@ impl Master {
                 ));
             }
             settings.default("auto.offset.reset", "earliest")?;
-            store = Some(Arc::new(Store::new(!settings.is_set("enable.auto.offset.store"))));
+        }
+        if kind == Kind::Consumer {
             settings.default("enable.auto.offset.store", "false")?;
         }
         let mut conf = settings.conf();
@@ -125,15 +130,16 @@ impl Master {
             events |= Events::DR;
             only_errors = settings.get("delivery.report.only.error")? == "true";
             conf.set("delivery.report.only.error", "false")?;
-        } else {
+        } else if group {
             events |= Events::REBALANCE | Events::OFFSET_COMMIT;
         }
         let choice = self.logger.borrow().clone();
         let logger = Arc::new(Logger::new(choice.sink()));
         let client = Client::new(kind, conf, events, logger.clone())?;
-        let group = match store {
-            Some(store) => Some((client.consumer_queue()?, store)),
-            None => None,
+        let end = match kind {
+            Kind::Producer => End::Delivery,
+            Kind::Consumer if group => End::Group(client.consumer_queue()?),
+            Kind::Consumer => End::Partitions(Mutex::default()),
         };
         Ok(Plan {
             id: new_id(),
@@ -149,7 +155,8 @@ impl Master {
             topic_settings,
             encoding: self.encoding.borrow().clone(),
             only_errors,
-            group,
+            store,
+            end,
         })
     }
 }
@@ -172,6 +179,13 @@ fn producer_creator(c: &C<'_>) -> Out {
     let name = command::check_name::<Producer>(c.interp, c.args.at(0)?)?;
     let producer = Producer::open(c.this.plan(Kind::Producer, false)?);
     Ok(command::create(c.interp, name, producer, true)?.into())
+}
+
+/// `consumer_creator cmdName`
+fn consumer_creator(c: &C<'_>) -> Out {
+    let name = command::check_name::<Consumer>(c.interp, c.args.at(0)?)?;
+    let consumer = Consumer::open(c.this.plan(Kind::Consumer, false)?);
+    Ok(command::create(c.interp, name, consumer, true)?.into())
 }
 
 /// `subscriber cmdName`

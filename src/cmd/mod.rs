@@ -3,6 +3,7 @@
 
 mod callbacks;
 mod consume;
+mod consumer;
 mod core;
 mod encoding;
 mod exit;
@@ -18,13 +19,17 @@ mod mock;
 mod offsets;
 mod producer;
 mod pump;
+mod queue;
 mod reader;
+mod reading;
 mod rebalance;
 mod record;
 mod settings;
 mod store;
+mod stream;
 mod subscriber;
 mod subscription;
+mod topic_consumer;
 mod topic_producer;
 mod tps;
 mod wait;

@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::core::{Core, Life, Plan};
@@ -12,7 +11,7 @@ use super::pump::{PumpTask, Serve, ServeTask, Verdict, What};
 use super::topic_producer::TopicProducer;
 use super::tps;
 use crate::error::{Error, Result};
-use crate::rdk::{Client, ErrorCode, Topic};
+use crate::rdk::ErrorCode;
 use crate::tcl::command;
 use crate::tcl::event::Turn;
 use crate::tcl::{Args, Call, Code, Flow, Interp, Obj, Object, Outcome, Row, State, Table, Task};
@@ -138,16 +137,6 @@ impl Turn for Producer {
 
 impl Handle for Producer {}
 
-/// Has what is queued sent without waiting for `linger.ms`: `rd_kafka_flush` does that while it
-/// waits, on a thread of its own.
-pub fn hasten(client: &Arc<Client>, timeout: i32) {
-    let client = client.clone();
-    // Without the thread the messages leave a little later.
-    let _ = std::thread::Builder::new().name("kafka-flush".into()).spawn(move || {
-        let _ = client.flush(timeout);
-    });
-}
-
 impl Producer {
     pub fn open(plan: Plan) -> Rc<Producer> {
         let producer = Rc::new(Producer { core: Rc::new(Core::new(plan)) });
@@ -160,7 +149,7 @@ impl Producer {
         let within = u64::try_from(linger).ok().map(Duration::from_millis);
         self.core.begin_close(within);
         if self.core.live.undelivered() > 0 {
-            hasten(&self.core.client, linger);
+            live::hasten(&self.core.client, linger);
         }
     }
 
@@ -177,18 +166,7 @@ impl Producer {
 
     /// A topic object of this producer.
     fn topic(self: &Rc<Self>, name: &str) -> Result<TopicProducer> {
-        let settings = self.core.topic_settings.borrow().clone();
-        let wanted = settings.fingerprint();
-        if let Some(old) = self.core.topics.borrow().get(name) {
-            if *old != wanted {
-                return Err(Error::kafka(
-                    ErrorCode::CONFLICT,
-                    format!("topic \"{name}\" is in use here with another configuration; librdkafka keeps the first"),
-                ));
-            }
-        }
-        let topic = Topic::new(&self.core.client, name, settings.topic_conf())?;
-        self.core.topics.borrow_mut().insert(name.to_owned(), wanted);
+        let (topic, settings) = self.core.make_topic(name)?;
         Ok(TopicProducer::new(self.clone(), topic, settings))
     }
 }
@@ -209,7 +187,7 @@ fn flush(c: &C<'_>) -> Out {
     let timeout = linger_time(c)?;
     let core = c.this.core.clone();
     if timeout != 0 && core.live.undelivered() > 0 {
-        hasten(&core.client, timeout);
+        live::hasten(&core.client, timeout);
     }
     Ok(Flow::Run(ServeTask::new(c.this.clone(), timeout, move |over, _| {
         let left = core.live.undelivered();
@@ -226,10 +204,7 @@ fn new_topic(c: &C<'_>) -> Out {
     let name = command::check_name::<TopicProducer>(c.interp, c.args.at(0)?)?;
     let topic = tps::parse_topic(c.args.at(1)?)?;
     let topic = Rc::new(c.this.topic(&topic)?);
-    let id = topic.id();
-    let made = command::create(c.interp, name, topic, true)?;
-    c.this.core.children.borrow_mut().insert(id);
-    Ok(made.into())
+    c.this.core.adopt(c.interp, name, topic)
 }
 
 /// `close ?timeoutMS? ?-timeout ms?`

@@ -39,6 +39,16 @@ pub trait Serve: Sized + 'static {
 
     /// The end of a turn or of a blocking call.
     fn settle(self: &Rc<Self>);
+
+    /// Asks for another turn.
+    fn again(&self) {
+        self.core().again();
+    }
+
+    /// Clears the wake flag, for a call that serves the object itself.
+    fn take(&self) {
+        self.core().take();
+    }
 }
 
 /// One turn from the event loop.
@@ -65,7 +75,7 @@ impl<S: Serve> Task for PumpTask<S> {
         if core.can_call() {
             if now >= until {
                 self.object.settle();
-                core.again();
+                self.object.again();
                 return Next::Done(None);
             }
             self.called = self.object.next_call(words, What::All);
@@ -148,7 +158,7 @@ impl<S: Serve> Task for ServeTask<S> {
         }
         let core = self.object.core().clone();
         loop {
-            core.take();
+            self.object.take();
             if core.can_call() {
                 self.called = self.object.next_call(words, self.what);
                 if self.called.is_some() {

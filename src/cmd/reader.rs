@@ -155,6 +155,11 @@ impl Reader {
         self.size.set((self.size.get() + size).div_ceil(2).clamp(LEAST, MOST));
     }
 
+    /// How many messages are held.
+    pub fn held(&self) -> usize {
+        self.batch.borrow().len() + self.aside.borrow().len()
+    }
+
     /// Puts a message back: it comes first in the next read.
     pub fn put_back(&self, held: Held) {
         self.batch.borrow_mut().push_front(held);

@@ -134,6 +134,20 @@ impl Words {
         Obj::list(&out)
     }
 
+    /// A message as a dict for a consumer's callback. KafkaTcl 2.4 made text of the key's bytes there,
+    /// as `old` asks for.
+    pub fn callback_dict(&self, m: MessageRef<'_>, encoding: &Encoding, old: bool) -> Obj {
+        let mut out = Vec::with_capacity(MOST);
+        self.fields(m, encoding, &mut out);
+        if old {
+            let place = out.iter().position(|o| o.ptr() == self.key.ptr());
+            if let (Some(i), Some(key)) = (place, m.key()) {
+                out[i + 1] = Obj::text(&String::from_utf8_lossy(key));
+            }
+        }
+        Obj::list(&out)
+    }
+
     /// A delivery report: the message; when it failed, with the error appended.
     pub fn report(&self, m: MessageRef<'_>, encoding: &Encoding) -> Obj {
         let mut out = Vec::with_capacity(MOST);

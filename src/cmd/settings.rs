@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
 use crate::rdk::{self, is_secret, Conf, TopicConf};
-use crate::tcl::{Args, Obj};
+use crate::tcl::{Args, Flow, Obj};
 
 /// What stands for a secret's value in a listing.
 const REDACTED: &str = "[redacted]";
@@ -162,6 +162,14 @@ impl Settings {
         }
         *self = changed;
         Ok(Obj::empty())
+    }
+
+    /// `config ?key?` of what can no longer be set.
+    pub fn show(&self, key: Option<&Obj>) -> Result<Flow> {
+        Ok(match key {
+            Some(key) => Obj::text(&self.get(&key.str())?).into(),
+            None => self.list().into(),
+        })
     }
 
     /// Reads `key=value` lines; `#` starts a comment line.

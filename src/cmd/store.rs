@@ -27,6 +27,9 @@ pub struct Part {
     /// The offset after the last message that was read from librdkafka.
     read: AtomicI64,
     paused: AtomicBool,
+    /// Offsets of what is processed are stored: not for partitions that a script started elsewhere
+    /// than at `stored`.
+    stores: AtomicBool,
 }
 
 impl Part {
@@ -40,6 +43,7 @@ impl Part {
             assigned: AtomicI64::new(Offset::INVALID),
             read: AtomicI64::new(NONE),
             paused: AtomicBool::new(false),
+            stores: AtomicBool::new(true),
         }
     }
 
@@ -55,6 +59,15 @@ impl Part {
         self.pending.store(NONE, Ordering::Release);
         self.position.store(NONE, Ordering::Release);
         self.read.store(NONE, Ordering::Release);
+    }
+
+    pub fn set_stores(&self, on: bool) {
+        self.stores.store(on, Ordering::Release);
+    }
+
+    #[inline]
+    fn stores(&self) -> bool {
+        self.stores.load(Ordering::Acquire)
     }
 
     pub fn set_assigned(&self, offset: i64) {
@@ -115,7 +128,7 @@ impl Store {
     /// counts.
     #[inline]
     pub fn processed(&self, part: &Arc<Part>, generation: u64, next: i64) {
-        if !self.enabled || part.generation() != generation {
+        if !self.enabled || !part.stores() || part.generation() != generation {
             return;
         }
         if part.pending.swap(next, Ordering::AcqRel) == NONE {

@@ -1,14 +1,16 @@
 //! `$subscriber`: a member of a consumer group, or a reader of assigned partitions.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, Ref, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::core::{Core, Life, Plan};
+use super::encoding::Encoding;
 use super::handle::{self, Handle};
 use super::live::LEAVE;
 use super::pump::{PumpTask, Serve, What};
 use super::reader::{Hand, Reader};
+use super::reading::{self, Reading};
 use super::rebalance::{answer, Kind};
 use super::{consume, offsets, subscription};
 use crate::error::{Error, Result};
@@ -201,6 +203,40 @@ impl Serve for Subscriber {
     }
 }
 
+impl Reading for Subscriber {
+    fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    fn encoding(&self) -> Ref<'_, Encoding> {
+        self.core.encoding.borrow()
+    }
+
+    fn is_open(&self) -> bool {
+        self.core.is_open()
+    }
+
+    /// No callback or body of this object runs, nor a rebalance callback, and it is open.
+    fn may_give(&self) -> bool {
+        self.core.is_open() && !self.reader.is_busy() && self.rebalance.borrow().is_none()
+    }
+
+    fn check_read(&self, what: &str) -> Result<()> {
+        if self.rebalance.borrow().is_some() {
+            return Err(Error::State(format!("{what} inside the object's rebalance callback")));
+        }
+        reading::check_busy(&self.reader, what)
+    }
+
+    fn next_error(&self) -> Option<ClientError> {
+        self.core.next_message_error()
+    }
+
+    fn keep_error(&self, e: ClientError) {
+        self.core.message_error_first(e);
+    }
+}
+
 impl Turn for Subscriber {
     fn turn(self: Rc<Self>) -> Option<(Interp, Box<dyn Task>)> {
         if self.core.state.deleted() {
@@ -211,14 +247,10 @@ impl Turn for Subscriber {
 }
 
 impl Subscriber {
-    pub fn open(mut plan: Plan) -> Result<Rc<Subscriber>> {
+    pub fn open(plan: Plan) -> Result<Rc<Subscriber>> {
         let client = plan.client.clone();
-        let (queue, store) = match plan.group.take() {
-            Some(group) => group,
-            None => return Err(Error::kafka(ErrorCode::UNKNOWN_GROUP, "no group")),
-        };
+        let store = plan.store.clone();
         let group = client.consumer_queue()?;
-        plan.group = Some((queue, store.clone()));
         let reports_ends = client.conf().get("enable.partition.eof").as_deref() == Some("true");
         let max: u64 = client
             .conf()
@@ -243,30 +275,6 @@ impl Subscriber {
         subscriber.group.enable_wake(bell.clone());
         subscriber.reader.messages.enable_wake(bell);
         Ok(subscriber)
-    }
-
-    /// Whether a message may be given: no callback or body of this object runs, nor a rebalance
-    /// callback, and it is open.
-    pub fn may_give(&self) -> bool {
-        self.core.is_open() && !self.reader.is_busy() && self.rebalance.borrow().is_none()
-    }
-
-    /// Refuses a read where it is not allowed; else what was given before counts now.
-    pub fn begin_read(&self, what: &str) -> Result<()> {
-        if self.rebalance.borrow().is_some() {
-            return Err(Error::State(format!("{what} inside the object's rebalance callback")));
-        }
-        if self.reader.is_busy() {
-            return Err(Error::State(format!(
-                "{what} while a message callback or batch body of the object runs"
-            )));
-        }
-        if !self.core.is_open() {
-            return Err(Error::State(format!("{what} while the object is being closed")));
-        }
-        self.reader.count_hands();
-        self.reader.hand_over();
-        Ok(())
     }
 
     // ---- group events ----
@@ -449,7 +457,7 @@ impl Subscriber {
             return;
         }
         self.core.begin_close(Some(within));
-        if let Err(e) = self.core.live.begin_leave() {
+        if let Err(e) = self.core.live.begin_end() {
             self.core.logger.say(4, "CLOSE", &self.core.live.name, e.code.text());
         }
     }

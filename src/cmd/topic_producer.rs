@@ -7,13 +7,13 @@ use std::sync::OnceLock;
 
 use super::core::Core;
 use super::encoding::Encoding;
-use super::info::{self, QUERY};
+use super::info;
 use super::master::get_or_set_encoding;
 use super::producer::Producer;
 use super::pump::{Serve, ServeTask, Verdict};
 use super::settings::Settings;
 use crate::error::{Error, Result};
-use crate::rdk::{self, ErrorCode, Partitioner, Record, Topic};
+use crate::rdk::{self, ErrorCode, Record, Topic};
 use crate::tcl::command::{self, new_id};
 use crate::tcl::usage::Usage;
 use crate::tcl::{Args, Call, Flow, Obj, Object, Outcome, Prefix, Row, State, Table};
@@ -392,24 +392,14 @@ fn info_name(c: &C<'_>) -> Out {
     Ok(Obj::text(c.this.topic.name()).into())
 }
 
-fn partition_count(c: &C<'_>) -> Result<i32> {
-    let timeout = c.args.opt("-timeout").map_or(Ok(QUERY), |w| Args::time(w, "-timeout"))?;
-    info::partitions(c.this.core(), c.this.topic.name(), timeout)
-}
-
 /// `info partitions ?-timeout ms?`
 fn info_partitions(c: &C<'_>) -> Out {
-    Ok(Obj::int(partition_count(c)?.into()).into())
+    info::topic_partitions(c.this.core(), c.this.topic.name(), &c.args)
 }
 
 /// `info consistent_partition key ?-timeout ms?`
 fn info_consistent(c: &C<'_>) -> Out {
-    let count = partition_count(c)?;
-    let encoding = c.this.encoding.borrow();
-    let key = encoding.encode(c.args.at(0)?, "key")?;
-    let partition =
-        if count == 0 { -1 } else { Partitioner::Consistent.partition(&c.this.topic, &key, count) };
-    Ok(Obj::int(partition.into()).into())
+    info::consistent_partition(c.this.core(), &c.this.topic, &c.this.encoding.borrow(), &c.args)
 }
 
 /// `info output_queue_length`
@@ -426,10 +416,7 @@ fn creator(c: &C<'_>) -> Out {
 
 /// `config ?key?`
 fn config(c: &C<'_>) -> Out {
-    Ok(match c.args.get(0) {
-        Some(key) => Obj::text(&c.this.settings.get(&key.str())?).into(),
-        None => c.this.settings.list().into(),
-    })
+    c.this.settings.show(c.args.get(0))
 }
 
 /// `encoding ?name?`

@@ -125,6 +125,18 @@ pub fn create_plain<T: Object>(interp: Interp, name: &str, object: Rc<T>) -> boo
     !token.is_null()
 }
 
+/// The object behind a command's name, if it is one of this type.
+pub fn object<T: Object>(interp: Interp, name: &str) -> Option<Rc<T>> {
+    let token = interp.find_command(name)?;
+    let state = interp.state();
+    let commands = state.commands.borrow();
+    commands.values().find(|e| e.token == token && e.kind == T::KIND)?;
+    let data = interp.command_data(token)?;
+    // SAFETY: a command in the registry with this type's name was made by `create::<T>`, so its data
+    // is a box of `Rc<T>`, alive as long as the command.
+    Some(unsafe { (*data.cast::<Rc<T>>()).clone() })
+}
+
 /// Removes an object's command, if it is still there.
 pub fn delete(interp: Interp, id: u64) {
     if let Some(entry) = interp.state().command_of(id) {

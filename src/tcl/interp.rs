@@ -154,6 +154,16 @@ impl Interp {
         o
     }
 
+    /// The client data of a command.
+    pub fn command_data(self, token: Token) -> Option<*mut c_void> {
+        let mut info = std::mem::MaybeUninit::<sys::Tcl_CmdInfo>::zeroed();
+        // SAFETY: the token is of a live command; zeroes are a valid Tcl_CmdInfo, which Tcl fills.
+        unsafe {
+            let found = sys::command_info(token.0, info.as_mut_ptr());
+            (found != 0).then(|| info.assume_init().obj_client_data)
+        }
+    }
+
     pub fn delete_command(self, token: Token) {
         // SAFETY: the token is of a live command.
         unsafe {

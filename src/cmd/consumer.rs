@@ -1,0 +1,186 @@
+//! `$handle` of a consumer: topics and queues are read partition by partition, without a group.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::core::{Core, Life, Plan};
+use super::handle::{self, Handle};
+use super::live::LEAVE;
+use super::pump::{PumpTask, Serve, ServeTask, Verdict, What};
+use super::queue::QueueObject;
+use super::store::Store;
+use super::topic_consumer::TopicConsumer;
+use super::tps;
+use crate::error::{Error, Result};
+use crate::rdk::ErrorCode;
+use crate::tcl::command;
+use crate::tcl::event::Turn;
+use crate::tcl::{Args, Call, Code, Flow, Interp, Obj, Object, Outcome, Row, State, Table, Task};
+
+pub struct Consumer {
+    core: Rc<Core>,
+    pub store: Arc<Store>,
+    /// Who started a partition: the id of the topic object.
+    pub started: RefCell<BTreeMap<(String, i32), u64>>,
+}
+
+static TABLE: Table<Consumer> = Table::new(&[
+    Row("name", "", handle::name, "librdkafka's name of the client"),
+    Row("type", "", handle::kind, "consumer"),
+    Row("poll", "?timeoutMS?", handle::poll, "run callbacks of pending events"),
+    Row("new_topic", "cmdName topic", new_topic, "make a topic object"),
+    Row("create_queue", "cmdName", create_queue, "make a queue object"),
+    Row(
+        "config",
+        "?-file path? ?key? ?value ...?",
+        handle::config,
+        "list, get or set the configuration of topics made from now on",
+    ),
+    Row("topic_config", "?-file path? ?key? ?value ...?", handle::config, "alias of config"),
+    Row("client_config", "?key?", handle::client_config, "the client's configuration in force"),
+    Row("partitioner", "?name?", handle::partitioner, "choose the partitioner of new topics"),
+    Row("log_level", "level", handle::log_level, "set the least severe level that is logged"),
+    Row("add_brokers", "brokerList", handle::add_brokers, "add bootstrap brokers"),
+    Row("output_queue_length", "", handle::output_queue_length, "0: a consumer sends no messages"),
+    Row("info topics", "?-timeout ms?", handle::info_topics, "the cluster's topics"),
+    Row("info brokers", "?-timeout ms?", handle::info_brokers, "the cluster's brokers"),
+    Row("info partitions", "topic ?-timeout ms?", handle::info_partitions, "a topic's partitions"),
+    Row("meta refresh", "?-timeout ms?", handle::meta_refresh, "fetch metadata anew"),
+    Row("meta print", "?-timeout ms?", handle::meta_print, "print metadata on stdout"),
+    Row("error_callback", "?prefix?", handle::error_callback, "set who gets client errors"),
+    Row(
+        "statistics_callback",
+        "?-dict? ?prefix ...?",
+        handle::statistics_callback,
+        "set who gets librdkafka's statistics",
+    ),
+    Row("encoding", "?name?", handle::encoding, "tell or set how bytes turn into text"),
+    Row("close", "?timeoutMS? ?-timeout ms?", close, "stop all partitions, then delete"),
+    Row("delete", "", handle::delete, "delete; partitions are stopped in the background"),
+    Row("destroy", "", handle::delete, "alias of delete"),
+]);
+
+impl Object for Consumer {
+    const KIND: &'static str = "consumer";
+    const AUTO: &'static str = "kafka_handle";
+    type Error = Error;
+
+    fn table() -> &'static Table<Self> {
+        &TABLE
+    }
+
+    fn id(&self) -> u64 {
+        self.core.id
+    }
+
+    fn state(&self) -> &Rc<State> {
+        &self.core.state
+    }
+
+    fn deleted(self: &Rc<Self>) {
+        self.core.delete_children();
+        if self.core.is_gone() {
+            return;
+        }
+        self.core.linger(self.clone());
+        self.core.begin_close(Some(LEAVE));
+        self.settle();
+    }
+
+    fn refuse(&self) -> Option<Error> {
+        self.core.refuse()
+    }
+}
+
+impl Serve for Consumer {
+    type Called = ();
+
+    fn core(&self) -> &Rc<Core> {
+        &self.core
+    }
+
+    fn next_call(self: &Rc<Self>, words: &mut Vec<Obj>, _what: What) -> Option<()> {
+        self.core.next_event_call(words).then_some(())
+    }
+
+    fn done(self: &Rc<Self>, (): (), _code: Code) {}
+
+    fn settle(self: &Rc<Self>) {
+        let Life::Closing { .. } = self.core.life.get() else { return };
+        if self.core.live.stopped() || self.core.overdue() {
+            self.core.finish();
+        }
+    }
+}
+
+impl Turn for Consumer {
+    fn turn(self: Rc<Self>) -> Option<(Interp, Box<dyn Task>)> {
+        if self.core.state.deleted() {
+            return None;
+        }
+        Some((self.core.interp(), Box::new(PumpTask::new(self))))
+    }
+}
+
+impl Handle for Consumer {}
+
+impl Consumer {
+    pub fn open(plan: Plan) -> Rc<Consumer> {
+        let store = plan.store.clone();
+        let core = Rc::new(Core::new(plan));
+        let consumer = Rc::new(Consumer { core, store, started: RefCell::default() });
+        let weak = Rc::downgrade(&consumer);
+        consumer.core.open(weak);
+        consumer
+    }
+
+    fn topic(self: &Rc<Self>, name: &str) -> Result<TopicConsumer> {
+        let (topic, settings) = self.core.make_topic(name)?;
+        Ok(TopicConsumer::new(self.clone(), topic, settings))
+    }
+}
+
+type C<'a> = Call<'a, Consumer>;
+type Out = Outcome<Consumer>;
+
+/// `new_topic cmdName topic`
+fn new_topic(c: &C<'_>) -> Out {
+    let name = command::check_name::<TopicConsumer>(c.interp, c.args.at(0)?)?;
+    let topic = tps::parse_topic(c.args.at(1)?)?;
+    let topic = Rc::new(c.this.topic(&topic)?);
+    c.this.core.adopt(c.interp, name, topic)
+}
+
+/// `create_queue cmdName`
+fn create_queue(c: &C<'_>) -> Out {
+    let name = command::check_name::<QueueObject>(c.interp, c.args.at(0)?)?;
+    let queue = QueueObject::new(c.this.clone());
+    c.this.core.adopt(c.interp, name, queue)
+}
+
+/// `close ?timeoutMS? ?-timeout ms?`
+fn close(c: &C<'_>) -> Out {
+    let default = i32::try_from(LEAVE.as_millis()).unwrap_or(i32::MAX);
+    let timeout = match c.args.get(0).or_else(|| c.args.opt("-timeout")) {
+        Some(word) => Args::time(word, "timeoutMS")?,
+        None => default,
+    };
+    let consumer = c.this.clone();
+    consumer.core.delete_children();
+    let within = u64::try_from(timeout).ok().map(std::time::Duration::from_millis);
+    consumer.core.begin_close(within);
+    Ok(Flow::Run(ServeTask::new(consumer.clone(), -1, move |_, _| {
+        let core = &consumer.core;
+        if core.life.get() != Life::Closed {
+            return Verdict::Wait;
+        }
+        command::delete(core.interp(), core.id);
+        if core.live.stopped() {
+            return Verdict::Done(None);
+        }
+        let detail = format!("partitions of {} did not stop within {timeout} ms", core.live.name);
+        Verdict::Fail(Error::kafka(ErrorCode::TIMED_OUT, detail))
+    })))
+}

@@ -1,0 +1,407 @@
+//! Reads that subscribers, started partitions and queues have alike.
+
+use std::cell::Ref;
+use std::rc::Rc;
+use std::time::Instant;
+
+use super::encoding::Encoding;
+use super::pump::{check_interrupt, deadline, Serve, ServeTask, Verdict, What};
+use super::reader::{Held, Reader};
+use super::record::Field;
+use crate::error::{Error, Result};
+use crate::rdk::{self, ClientError};
+use crate::tcl::event::Waiter;
+use crate::tcl::{Args, Code, Flow, Interp, Next, Obj, Task};
+
+/// An object that messages are read from.
+pub trait Reading: Serve {
+    fn reader(&self) -> &Reader;
+
+    fn encoding(&self) -> Ref<'_, Encoding>;
+
+    fn is_open(&self) -> bool;
+
+    /// Whether a message may be given: no callback or body of this object runs, and it is open.
+    fn may_give(&self) -> bool;
+
+    /// Refuses a read where it is not allowed.
+    fn check_read(&self, what: &str) -> Result<()>;
+
+    /// An error that waits to be read.
+    fn next_error(&self) -> Option<ClientError>;
+
+    /// Puts one back: the next read has it.
+    fn keep_error(&self, e: ClientError);
+}
+
+/// Checks a read, and counts what was given before.
+pub fn begin<R: Reading>(this: &R, what: &str) -> Result<()> {
+    this.check_read(what)?;
+    if !this.is_open() {
+        return Err(Error::State(format!("{what} while the object is being closed")));
+    }
+    this.reader().count_hands();
+    this.reader().hand_over();
+    Ok(())
+}
+
+/// Refuses a read while the object's message is in the script's hands.
+pub fn check_busy(reader: &Reader, what: &str) -> Result<()> {
+    if reader.is_busy() {
+        return Err(Error::State(format!(
+            "{what} while a message callback or batch body of the object runs"
+        )));
+    }
+    Ok(())
+}
+
+/// What a read finds.
+pub enum Found {
+    Message(Held),
+    Error(ClientError),
+    Nothing,
+}
+
+/// The next message or error.
+pub fn next<R: Reading>(this: &R) -> Found {
+    if !this.may_give() {
+        return Found::Nothing;
+    }
+    if let Some(e) = this.next_error() {
+        return Found::Error(e);
+    }
+    let place = |error, topic, partition| Found::Error(ClientError { error, topic, partition });
+    match this.reader().next() {
+        Ok(None) => Found::Nothing,
+        Ok(Some(held)) => match held.message.error() {
+            None => Found::Message(held),
+            Some(code) => {
+                let m = held.message.view();
+                let error = rdk::Error::with_detail(code, m.error_text());
+                place(error, Some(m.topic().to_owned()), Some(m.partition()))
+            }
+        },
+        Err(e) => place(e, None, None),
+    }
+}
+
+/// A count of messages.
+pub fn count(word: &Obj) -> Result<usize> {
+    let n = word.get_int("count")?;
+    usize::try_from(n)
+        .ok()
+        .filter(|n| *n > 0)
+        .ok_or_else(|| Error::expected("count", "a number from 1", &word.str()))
+}
+
+/// `consume ... array`: sets the array and gives 1, or gives 0; an error is thrown. `nothing` is what
+/// a read that finds nothing in time comes to.
+pub fn array<R: Reading>(
+    this: &Rc<R>,
+    interp: Interp,
+    timeout: i32,
+    name: &Obj,
+    one: Option<Obj>,
+    nothing: impl Fn() -> Verdict + 'static,
+) -> Result<Flow> {
+    begin(&**this, "consume")?;
+    let name = name.clone();
+    let reader = this.clone();
+    let verdict = move |over: bool, _| match next(&*reader) {
+        Found::Message(held) => {
+            let words = reader.core().words.clone();
+            let mut fields = Vec::new();
+            words.fields(held.message.view(), &reader.encoding(), &mut fields);
+            match words.set_array(interp, &name, &fields, &mut None) {
+                Ok(()) => {
+                    reader.reader().hand_out(&held);
+                    Verdict::Done(one.clone())
+                }
+                Err(e) => {
+                    reader.reader().put_back(held);
+                    Verdict::Fail(e)
+                }
+            }
+        }
+        Found::Error(e) => Verdict::Fail(e.error.into()),
+        Found::Nothing if over || !reader.is_open() => nothing(),
+        Found::Nothing => Verdict::Wait,
+    };
+    Ok(Flow::Run(ServeTask::new(this.clone(), timeout, verdict).reading()))
+}
+
+/// `consume_list ... timeoutMS count ?-fields list? ?-min n?`; the words begin at `first`.
+pub fn list<R: Reading>(this: &Rc<R>, args: &Args<'_>, first: usize) -> Result<Flow> {
+    let timeout = Args::time(args.at(first)?, "timeoutMS")?;
+    let most = count(args.at(first + 1)?)?;
+    let least = match args.opt("-min") {
+        Some(word) => count(word)?.min(most),
+        None => 1,
+    };
+    let fields = match args.opt("-fields") {
+        Some(word) => {
+            let words = word.get_list("-fields")?;
+            if words.is_empty() {
+                return Err(Error::expected("-fields", "at least one field", ""));
+            }
+            Some(words.iter().map(Field::parse).collect::<Result<Vec<_>>>()?)
+        }
+        None => None,
+    };
+    begin(&**this, "consume_list")?;
+    let reader = this.clone();
+    let mut out: Vec<Obj> = Vec::new();
+    let mut n = 0;
+    let verdict = move |over: bool, _| {
+        let words = &reader.core().words;
+        while n < most {
+            match next(&*reader) {
+                Found::Message(held) => {
+                    let m = held.message.view();
+                    let encoding = reader.encoding();
+                    match &fields {
+                        Some(fields) => {
+                            out.extend(fields.iter().map(|f| words.field(m, *f, &encoding)));
+                        }
+                        None => out.push(words.dict(m, &encoding)),
+                    }
+                    drop(encoding);
+                    reader.reader().hand_out(&held);
+                    n += 1;
+                }
+                Found::Error(e) if n == 0 => return Verdict::Fail(e.error.into()),
+                Found::Error(e) => {
+                    // It ends the list, and the next call throws it.
+                    reader.keep_error(e);
+                    return Verdict::Done(Some(Obj::list(&out)));
+                }
+                Found::Nothing => break,
+            }
+        }
+        if n >= least || over || !reader.is_open() {
+            Verdict::Done(Some(Obj::list(&out)))
+        } else {
+            Verdict::Wait
+        }
+    };
+    Ok(Flow::Run(ServeTask::new(this.clone(), timeout, verdict).reading()))
+}
+
+/// `consume_batch ... timeoutMS count array code`; the words begin at `first`.
+pub fn batch<R: Reading>(this: &Rc<R>, args: &Args<'_>, first: usize) -> Result<Flow> {
+    let timeout = Args::time(args.at(first)?, "timeoutMS")?;
+    let most = count(args.at(first + 1)?)?;
+    begin(&**this, "consume_batch")?;
+    Ok(Flow::Run(Box::new(Batch {
+        this: this.clone(),
+        deadline: deadline(timeout),
+        most,
+        array: args.at(first + 2)?.clone(),
+        body: args.at(first + 3)?.clone(),
+        waiter: Waiter::new(),
+        fields: Vec::new(),
+        known: None,
+        done: 0,
+        at: At::Start,
+    })))
+}
+
+/// Where a batch stands between steps.
+enum At<R: Reading> {
+    Start,
+    /// The body runs for a message.
+    Message(Held, Instant),
+    /// The body runs for a message error.
+    Error,
+    /// A rebalance callback runs.
+    Call(R::Called),
+}
+
+struct Batch<R: Reading> {
+    this: Rc<R>,
+    deadline: Option<Instant>,
+    most: usize,
+    array: Obj,
+    body: Obj,
+    waiter: Waiter,
+    fields: Vec<Obj>,
+    known: Option<Vec<Obj>>,
+    done: usize,
+    at: At<R>,
+}
+
+impl<R: Reading> Batch<R> {
+    fn end(&self) -> Next {
+        self.this.settle();
+        // A callback that was set meanwhile, or messages that came, have used their wake up.
+        self.this.again();
+        Next::Done(Some(Obj::int(self.done as i64)))
+    }
+
+    fn leave(&self, code: Code) -> Next {
+        self.this.settle();
+        self.this.again();
+        Next::Leave(code)
+    }
+
+    /// Finishes what ran and tells how to go on: not at all, with this.
+    fn finish(&mut self, interp: Interp, code: Code) -> Option<Next> {
+        match std::mem::replace(&mut self.at, At::Start) {
+            At::Start => return None,
+            At::Call(called) => {
+                self.this.done(called, code);
+                return None;
+            }
+            At::Error => {}
+            At::Message(held, since) => {
+                self.this.reader().adapt(since.elapsed());
+                let counts = code != Code::ERROR && self.this.is_open();
+                self.this.reader().finished(counts);
+                if code == Code::ERROR && held.still_valid() {
+                    self.this.reader().put_back(held);
+                }
+            }
+        }
+        match code {
+            Code::OK | Code::CONTINUE => {
+                self.done += 1;
+                None
+            }
+            Code::BREAK => {
+                self.done += 1;
+                Some(self.end())
+            }
+            Code::ERROR => {
+                interp.add_error_info("\n    (\"consume_batch\" body)");
+                Some(self.leave(code))
+            }
+            other => Some(self.leave(other)),
+        }
+    }
+
+    /// Puts the next message or error into the array; true when there is one.
+    fn prepare(&mut self, interp: Interp) -> Result<bool> {
+        let words = self.this.core().words.clone();
+        let at = match next(&*self.this) {
+            Found::Nothing => return Ok(false),
+            Found::Message(held) => {
+                let encoding = self.this.encoding();
+                self.fields.clear();
+                words.fields(held.message.view(), &encoding, &mut self.fields);
+                At::Message(held, Instant::now())
+            }
+            Found::Error(e) => {
+                self.fields = words.error_fields(&e.error, e.topic.as_deref(), e.partition);
+                At::Error
+            }
+        };
+        let set = words.set_array(interp, &self.array, &self.fields, &mut self.known);
+        match at {
+            At::Message(held, since) if set.is_ok() => {
+                self.this.reader().give(&held);
+                self.at = At::Message(held, since);
+            }
+            At::Message(held, _) => self.this.reader().put_back(held),
+            other => self.at = other,
+        }
+        set.map(|()| true)
+    }
+}
+
+impl<R: Reading> Task for Batch<R> {
+    fn step(&mut self, interp: Interp, code: Code, words: &mut Vec<Obj>) -> Next {
+        if let Some(end) = self.finish(interp, code) {
+            return end;
+        }
+        loop {
+            if self.done >= self.most || !self.this.is_open() {
+                return self.end();
+            }
+            self.this.take();
+            if let Some(called) = self.this.next_call(words, What::Group) {
+                self.at = At::Call(called);
+                return Next::Call;
+            }
+            match self.prepare(interp) {
+                Ok(true) => return Next::Body(self.body.clone()),
+                Ok(false) => {}
+                Err(e) => return Next::Fail(e.into()),
+            }
+            self.this.settle();
+            if self.deadline.is_some_and(|d| Instant::now() >= d) {
+                return self.end();
+            }
+            if let Err(e) = check_interrupt(interp) {
+                return Next::Fail(e.into());
+            }
+            self.waiter.wait(self.deadline);
+        }
+    }
+}
+
+impl<R: Reading> Drop for Batch<R> {
+    fn drop(&mut self) {
+        // The body's coroutine was deleted, or its interpreter: the message was not processed.
+        if let At::Message(..) = self.at {
+            self.this.reader().finished(false);
+        }
+    }
+}
+
+/// The first generation's `consume_callback ... timeoutMS prefix`: waits for a message, calls the
+/// prefix for each that is there, gives their number.
+pub struct TimedCallback<R: Reading> {
+    this: Rc<R>,
+    deadline: Option<Instant>,
+    waiter: Waiter,
+    called: Option<R::Called>,
+    calls: usize,
+    /// Calls made before the first wait for more are the result of one look.
+    fill: Box<dyn Fn(&Rc<R>, &mut Vec<Obj>) -> Option<R::Called>>,
+}
+
+impl<R: Reading> TimedCallback<R> {
+    pub fn start(
+        this: &Rc<R>,
+        timeout: i32,
+        fill: impl Fn(&Rc<R>, &mut Vec<Obj>) -> Option<R::Called> + 'static,
+    ) -> Result<Flow> {
+        begin(&**this, "consume_callback")?;
+        Ok(Flow::Run(Box::new(TimedCallback {
+            this: this.clone(),
+            deadline: deadline(timeout),
+            waiter: Waiter::new(),
+            called: None,
+            calls: 0,
+            fill: Box::new(fill),
+        })))
+    }
+}
+
+impl<R: Reading> Task for TimedCallback<R> {
+    fn step(&mut self, interp: Interp, code: Code, words: &mut Vec<Obj>) -> Next {
+        if let Some(called) = self.called.take() {
+            self.this.done(called, code);
+            self.calls += 1;
+        }
+        loop {
+            self.this.take();
+            if self.this.may_give() {
+                self.called = (self.fill)(&self.this, words);
+                if self.called.is_some() {
+                    return Next::Call;
+                }
+            }
+            self.this.settle();
+            let over = self.deadline.is_some_and(|d| Instant::now() >= d);
+            if self.calls > 0 || over || !self.this.is_open() {
+                self.this.again();
+                return Next::Done(Some(Obj::int(self.calls as i64)));
+            }
+            if let Err(e) = check_interrupt(interp) {
+                return Next::Fail(e.into());
+            }
+            self.waiter.wait(self.deadline);
+        }
+    }
+}

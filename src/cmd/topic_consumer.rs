@@ -1,0 +1,450 @@
+//! `$topic` of a consumer: partitions that are started, read and stopped one by one.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::consumer::Consumer;
+use super::core::Core;
+use super::encoding::Encoding;
+use super::info::{self, QUERY};
+use super::kafka::Compat;
+use super::live::Started;
+use super::master::get_or_set_encoding;
+use super::pump::{Serve, Verdict};
+use super::queue::QueueObject;
+use super::reading::{self, TimedCallback};
+use super::settings::Settings;
+use super::stream::Stream;
+use super::tps::{parse_offset, parse_partition};
+use super::wait;
+use crate::error::{Error, Result};
+use crate::rdk::{ErrorCode, Offset, PartitionList, Topic};
+use crate::tcl::command::{self, new_id};
+use crate::tcl::{Args, Call, Flow, Obj, Object, Outcome, Prefix, Row, State, Table};
+
+pub struct TopicConsumer {
+    id: u64,
+    consumer: Rc<Consumer>,
+    topic: Arc<Topic>,
+    settings: Settings,
+    encoding: Rc<RefCell<Encoding>>,
+    started: RefCell<BTreeMap<i32, Running>>,
+}
+
+/// A started partition.
+struct Running {
+    stream: Rc<Stream>,
+    /// The stream is a queue object's, by its id: reads go there.
+    queue: Option<u64>,
+    /// Started at `stored`: offsets of what is processed are committed.
+    stored: bool,
+}
+
+static TABLE: Table<TopicConsumer> = Table::new(&[
+    Row("consume", "partition timeoutMS array", consume, "take a message into an array"),
+    Row(
+        "consume_batch",
+        "partition timeoutMS count array code",
+        consume_batch,
+        "run code for each message, in an array",
+    ),
+    Row(
+        "consume_list",
+        "partition timeoutMS count ?-fields list? ?-min n?",
+        consume_list,
+        "take many messages as a list",
+    ),
+    Row(
+        "consume_callback",
+        "partition timeoutMS prefix",
+        consume_callback,
+        "wait for a message and call for each that is there",
+    ),
+    Row("start", "partition offset ?prefix?", start, "start to read a partition"),
+    Row("consume_start", "partition offset ?prefix?", start, "alias of start"),
+    Row("start_queue", "partition offset queue", start_queue, "start to read into a queue"),
+    Row("consume_start_queue", "partition offset queue", start_queue, "alias of start_queue"),
+    Row("stop", "partition", stop, "stop to read a partition"),
+    Row("consume_stop", "partition", stop, "alias of stop"),
+    Row("seek", "partition offset ?-timeout ms?", seek, "go on elsewhere"),
+    Row("pause", "partition", pause, "stop reading for a while"),
+    Row("resume", "partition", resume, "read again"),
+    Row("store_offset", "partition offset", store_offset, "name the last processed message"),
+    Row("started", "", started, "the partitions that are started"),
+    Row("info name", "", info_name, "the topic's name"),
+    Row("info topic", "", info_name, "alias of info name"),
+    Row("info partitions", "?-timeout ms?", info_partitions, "how many partitions the topic has"),
+    Row(
+        "info consistent_partition",
+        "key ?-timeout ms?",
+        info_consistent,
+        "the partition that the consistent partitioner has for a key",
+    ),
+    Row("info output_queue_length", "", info_outq, "0: a consumer sends no messages"),
+    Row("creator", "subcommand ?arg ...?", creator, "call the handle that made the topic"),
+    Row("config", "?key?", config, "the topic's configuration, fixed once it exists"),
+    Row("encoding", "?name?", encoding, "tell or set how bytes turn into text"),
+    Row("delete", "", delete, "stop all partitions and delete the object"),
+    Row("destroy", "", delete, "alias of delete"),
+]);
+
+impl Object for TopicConsumer {
+    const KIND: &'static str = "topic_consumer";
+    const AUTO: &'static str = "kafka_topic";
+    type Error = Error;
+
+    fn table() -> &'static Table<Self> {
+        &TABLE
+    }
+
+    fn id(&self) -> u64 {
+        self.id
+    }
+
+    fn state(&self) -> &Rc<State> {
+        &self.core().state
+    }
+
+    fn deleted(self: &Rc<Self>) {
+        self.core().children.borrow_mut().remove(&self.id);
+        let partitions: Vec<i32> = self.started.borrow().keys().copied().collect();
+        for partition in partitions {
+            if let Some(place) = self.release(partition) {
+                self.core().live.stop_later(place);
+            }
+        }
+    }
+
+    fn refuse(&self) -> Option<Error> {
+        self.core().refuse()
+    }
+}
+
+impl TopicConsumer {
+    pub fn new(consumer: Rc<Consumer>, topic: Topic, settings: Settings) -> TopicConsumer {
+        let encoding = Rc::new(RefCell::new(consumer.core().encoding.borrow().clone()));
+        TopicConsumer {
+            id: new_id(),
+            consumer,
+            topic: Arc::new(topic),
+            settings,
+            encoding,
+            started: RefCell::default(),
+        }
+    }
+
+    fn core(&self) -> &Rc<Core> {
+        self.consumer.core()
+    }
+
+    fn place(&self, partition: i32) -> Started {
+        Started { topic: self.topic.clone(), partition }
+    }
+
+    fn not_started(&self, partition: i32) -> Error {
+        Error::kafka(
+            ErrorCode::UNKNOWN_PARTITION,
+            format!("partition {partition} of topic \"{}\" is not started", self.topic.name()),
+        )
+    }
+
+    /// The stream of a partition that is started here.
+    fn running(&self, partition: i32) -> Result<Rc<Stream>> {
+        let started = self.started.borrow();
+        let running = started.get(&partition).ok_or_else(|| self.not_started(partition))?;
+        Ok(running.stream.clone())
+    }
+
+    /// As `running`, for a read: a partition that feeds a queue is read there.
+    fn readable(&self, partition: i32) -> Result<Rc<Stream>> {
+        let stream = self.running(partition)?;
+        if self.started.borrow().get(&partition).is_some_and(|r| r.queue.is_some()) {
+            return Err(Error::State(format!(
+                "partition {partition} of topic \"{}\" is started on a queue: read that",
+                self.topic.name()
+            )));
+        }
+        Ok(stream)
+    }
+
+    /// Forgets a started partition; librdkafka still has to stop it. What counts as processed is
+    /// handed over first.
+    fn release(&self, partition: i32) -> Option<Started> {
+        let running = self.started.borrow_mut().remove(&partition)?;
+        let key = (self.topic.name().to_owned(), partition);
+        self.consumer.started.borrow_mut().remove(&key);
+        running.stream.reader.hand_over();
+        match running.queue {
+            Some(_) => {
+                let mut list = PartitionList::new();
+                // The name is librdkafka's own.
+                let _ = list.add(self.topic.name(), partition);
+                running.stream.reader.end(&list);
+            }
+            None => running.stream.close(),
+        }
+        Some(self.place(partition))
+    }
+
+    /// Starts a partition on a stream.
+    fn begin(
+        &self,
+        partition: i32,
+        offset: i64,
+        stream: Rc<Stream>,
+        queue: Option<u64>,
+    ) -> Result<()> {
+        let name = self.topic.name();
+        let stored = offset == Offset::STORED;
+        let part = stream.reader.part(name, partition);
+        part.restart();
+        part.set_stores(stored);
+        self.topic.consume_start_queue(partition, offset, &stream.reader.messages).map_err(
+            |mut e| {
+                if e.detail.is_empty() {
+                    e.detail = format!("topic \"{name}\" partition {partition}");
+                }
+                e
+            },
+        )?;
+        let place = self.place(partition);
+        self.core().live.note_started(place);
+        self.consumer.started.borrow_mut().insert((name.to_owned(), partition), self.id);
+        self.started.borrow_mut().insert(partition, Running { stream, queue, stored });
+        Ok(())
+    }
+
+    /// A partition may be started once in a client; starting it again here begins anew.
+    fn make_room(&self, partition: i32) -> Result<()> {
+        let key = (self.topic.name().to_owned(), partition);
+        let owner = self.consumer.started.borrow().get(&key).copied();
+        match owner {
+            Some(id) if id != self.id => Err(Error::kafka(
+                ErrorCode::CONFLICT,
+                format!("partition {partition} of topic \"{}\" is started by another topic object of this handle", key.0),
+            )),
+            Some(_) => self.halt(partition),
+            None => Ok(()),
+        }
+    }
+
+    /// Stops a partition and waits for it.
+    fn halt(&self, partition: i32) -> Result<()> {
+        let place = self.release(partition).ok_or_else(|| self.not_started(partition))?;
+        let live = self.core().live.clone();
+        wait::block(self.core(), QUERY, move |_| live.stop(&place))
+    }
+}
+
+type C<'a> = Call<'a, TopicConsumer>;
+type Out = Outcome<TopicConsumer>;
+
+/// `start partition offset ?prefix?`
+fn start(c: &C<'_>) -> Out {
+    let partition = parse_partition(c.args.at(0)?)?;
+    let offset = parse_offset(c.args.at(1)?)?;
+    let prefix = c.args.get(2).map_or(Ok(None), |w| Prefix::new(w, "callback"))?;
+    c.this.make_room(partition)?;
+    let stream = Stream::open(c.this.consumer.clone(), c.this.encoding.clone());
+    if let Err(e) = c.this.begin(partition, offset, stream.clone(), None) {
+        stream.close();
+        return Err(e);
+    }
+    stream.set_callback(prefix);
+    Ok(Flow::Empty)
+}
+
+/// `start_queue partition offset queue`
+fn start_queue(c: &C<'_>) -> Out {
+    let partition = parse_partition(c.args.at(0)?)?;
+    let offset = parse_offset(c.args.at(1)?)?;
+    let name = c.args.at(2)?.str();
+    let queue = command::object::<QueueObject>(c.interp, &name).ok_or_else(|| {
+        Error::argument(format!("command name '{name}' is not a kafka queue object"))
+    })?;
+    if !queue.is_of(&c.this.consumer) {
+        return Err(Error::argument(format!("queue '{name}' belongs to another consumer handle")));
+    }
+    c.this.make_room(partition)?;
+    c.this.begin(partition, offset, queue.stream.clone(), Some(queue.id()))?;
+    queue.feeders.borrow_mut().push((Rc::downgrade(c.this), partition));
+    Ok(Flow::Empty)
+}
+
+impl TopicConsumer {
+    /// The queue that a partition feeds is being deleted.
+    pub fn queue_gone(&self, partition: i32, queue: u64) {
+        let feeds = self.started.borrow().get(&partition).is_some_and(|r| r.queue == Some(queue));
+        if feeds {
+            if let Some(place) = self.release(partition) {
+                self.core().live.stop_later(place);
+            }
+        }
+    }
+}
+
+/// `stop partition`
+fn stop(c: &C<'_>) -> Out {
+    c.this.halt(parse_partition(c.args.at(0)?)?)?;
+    Ok(Flow::Empty)
+}
+
+/// `consume partition timeoutMS array`: 1: a message, 0: the end of the partition, or nothing in
+/// time (which KafkaTcl threw).
+fn consume(c: &C<'_>) -> Out {
+    let stream = c.this.readable(parse_partition(c.args.at(0)?)?)?;
+    let timeout = Args::time(c.args.at(1)?, "timeoutMS")?;
+    let old = c.this.state().data::<Compat>().old.get();
+    reading::array(&stream, c.interp, timeout, c.args.at(2)?, Some(Obj::int(1)), move || {
+        if old {
+            Verdict::Fail(Error::kafka(ErrorCode::TIMED_OUT, ""))
+        } else {
+            Verdict::Done(Some(Obj::int(0)))
+        }
+    })
+}
+
+/// `consume_batch partition timeoutMS count array code`
+fn consume_batch(c: &C<'_>) -> Out {
+    reading::batch(&c.this.readable(parse_partition(c.args.at(0)?)?)?, &c.args, 1)
+}
+
+/// `consume_list partition timeoutMS count ?-fields list? ?-min n?`
+fn consume_list(c: &C<'_>) -> Out {
+    reading::list(&c.this.readable(parse_partition(c.args.at(0)?)?)?, &c.args, 1)
+}
+
+/// `consume_callback partition timeoutMS prefix`
+fn consume_callback(c: &C<'_>) -> Out {
+    let stream = c.this.readable(parse_partition(c.args.at(0)?)?)?;
+    let timeout = Args::time(c.args.at(1)?, "timeoutMS")?;
+    let prefix = Prefix::new(c.args.at(2)?, "callback")?
+        .ok_or_else(|| Error::expected("callback", "a command prefix", ""))?;
+    TimedCallback::start(&stream, timeout, move |s, words| s.fill_next(&prefix, words))
+}
+
+/// `seek partition offset ?-timeout ms?`
+fn seek(c: &C<'_>) -> Out {
+    let partition = parse_partition(c.args.at(0)?)?;
+    let offset = parse_offset(c.args.at(1)?)?;
+    let timeout = c.args.opt("-timeout").map_or(Ok(QUERY), |w| Args::time(w, "-timeout"))?;
+    let stream = c.this.running(partition)?;
+    let topic = c.this.topic.clone();
+    wait::block(c.this.core(), timeout, move |_| topic.seek(partition, offset, timeout))?;
+    stream.reader.restart(c.this.topic.name(), partition);
+    stream.again();
+    Ok(Flow::Empty)
+}
+
+/// One partition of this topic, for librdkafka's calls that take lists.
+fn only(c: &C<'_>, partition: i32) -> Result<PartitionList> {
+    let mut list = PartitionList::new();
+    list.add(c.this.topic.name(), partition)?;
+    Ok(list)
+}
+
+/// `pause partition`
+fn pause(c: &C<'_>) -> Out {
+    let partition = parse_partition(c.args.at(0)?)?;
+    let stream = c.this.running(partition)?;
+    let mut list = only(c, partition)?;
+    c.this.core().client.pause(&mut list)?;
+    super::tps::outcome(&list, |_| Obj::empty())?;
+    stream.reader.part(c.this.topic.name(), partition).set_paused(true);
+    Ok(Flow::Empty)
+}
+
+/// `resume partition`
+fn resume(c: &C<'_>) -> Out {
+    let partition = parse_partition(c.args.at(0)?)?;
+    let stream = c.this.running(partition)?;
+    let mut list = only(c, partition)?;
+    c.this.core().client.resume(&mut list)?;
+    super::tps::outcome(&list, |_| Obj::empty())?;
+    let part = stream.reader.part(c.this.topic.name(), partition);
+    stream.reader.resume(&part);
+    stream.again();
+    Ok(Flow::Empty)
+}
+
+/// `store_offset partition offset`: the last processed message; offset + 1 is committed, by the
+/// commit timer for a partition started at `stored`, else at once and through the group.
+fn store_offset(c: &C<'_>) -> Out {
+    let partition = parse_partition(c.args.at(0)?)?;
+    let offset = c.args.at(1)?.get_int("offset")?;
+    let next = offset.checked_add(1).filter(|n| *n > 0).ok_or_else(|| {
+        Error::expected("offset", "a message's offset (0 or more)", &offset.to_string())
+    })?;
+    let stored = match c.this.started.borrow().get(&partition) {
+        Some(running) => running.stored,
+        None => return Err(c.this.not_started(partition)),
+    };
+    let mut list = PartitionList::new();
+    list.add_offset(c.this.topic.name(), partition, next)?;
+    let core = c.this.core();
+    if stored {
+        core.client.store_offsets(&mut list)?;
+        super::tps::outcome(&list, |_| Obj::empty())?;
+        return Ok(Flow::Empty);
+    }
+    if core.settings.get("group.id")?.is_empty() {
+        return Err(Error::kafka(
+            ErrorCode::UNKNOWN_GROUP,
+            "offsets are committed through a group: set group.id before the handle is made",
+        ));
+    }
+    wait::block(core, QUERY, move |client| client.commit(Some(&list), false))?;
+    Ok(Flow::Empty)
+}
+
+/// `started`
+fn started(c: &C<'_>) -> Out {
+    let partitions: Vec<Obj> =
+        c.this.started.borrow().keys().map(|p| Obj::int((*p).into())).collect();
+    Ok(Obj::list(&partitions).into())
+}
+
+/// `info name`
+fn info_name(c: &C<'_>) -> Out {
+    Ok(Obj::text(c.this.topic.name()).into())
+}
+
+/// `info partitions ?-timeout ms?`
+fn info_partitions(c: &C<'_>) -> Out {
+    info::topic_partitions(c.this.core(), c.this.topic.name(), &c.args)
+}
+
+/// `info consistent_partition key ?-timeout ms?`
+fn info_consistent(c: &C<'_>) -> Out {
+    info::consistent_partition(c.this.core(), &c.this.topic, &c.this.encoding.borrow(), &c.args)
+}
+
+/// `info output_queue_length`
+fn info_outq(c: &C<'_>) -> Out {
+    Ok(Obj::int(c.this.core().live.undelivered() as i64).into())
+}
+
+/// `creator subcommand ?arg ...?`
+fn creator(c: &C<'_>) -> Out {
+    let mut words = vec![Obj::text("creator"), c.args.at(0)?.clone()];
+    words.extend_from_slice(c.args.rest);
+    Consumer::table().call(c.interp, &c.this.consumer, &words)
+}
+
+/// `config ?key?`
+fn config(c: &C<'_>) -> Out {
+    c.this.settings.show(c.args.get(0))
+}
+
+/// `encoding ?name?`
+fn encoding(c: &C<'_>) -> Out {
+    get_or_set_encoding(&c.this.encoding, c.args.get(0))
+}
+
+/// `delete`
+fn delete(c: &C<'_>) -> Out {
+    command::delete(c.interp, c.this.id);
+    Ok(Flow::Empty)
+}
