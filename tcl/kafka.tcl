@@ -34,6 +34,8 @@ namespace eval ::kafka {
 namespace eval ::kafka::easy {
     # Subscribers made by kafka::subscriber that still exist, for teardown.
     variable subscribers {}
+    # The bootstrap.servers that kafka::subscriber has left in the master.
+    variable configured ""
 }
 
 # logger message -- one line on stderr, if ::kafka::loggingEnabled is true.
@@ -111,10 +113,12 @@ proc ::kafka::subscriber {group args} {
             easy::Refuse "group must not be empty"
         }
         easy::NeedMaster
+        set bootstrap [easy::Bootstrap $brokers]
         set subscriber [easy::WithConfig [list \
-            group.id $group bootstrap.servers [easy::Bootstrap $brokers]] {
+            group.id $group bootstrap.servers $bootstrap] {
             ::kafka::master subscriber #auto
         }]
+        set easy::configured $bootstrap
         easy::Remember $subscriber
         logger "made subscriber $subscriber of group $group with brokers $brokers"
         set subscriber
@@ -147,6 +151,7 @@ proc ::kafka::teardown {} {
         ::kafka::master delete
     }
     set brokers 127.0.0.1
+    set easy::configured ""
     logger "torn down"
 
     if {$failure ne ""} {
@@ -239,8 +244,21 @@ proc ::kafka::easy::NeedMaster {} {
 proc ::kafka::easy::NeedHandle {type} {
     if {[Exists ::kafka::$type]} {return}
     NeedMaster
-    ::kafka::master ${type}_creator ::kafka::$type
-    ::kafka::$type add_brokers [Bootstrap $::kafka::brokers]
+    variable configured
+    set brokers [Bootstrap $::kafka::brokers]
+    set before [::kafka::master config bootstrap.servers]
+    if {$before in [list "" $configured]} {
+        # Only while the handle is made: without any brokers at its creation
+        # librdkafka warns, and with the master's older ones it would use both.
+        WithConfig [list bootstrap.servers $brokers] {
+            ::kafka::master ${type}_creator ::kafka::$type
+        }
+        ::kafka::master config bootstrap.servers $before
+    } else {
+        # The script's own, to which KafkaTcl added ours.
+        ::kafka::master ${type}_creator ::kafka::$type
+        ::kafka::$type add_brokers $brokers
+    }
     ::kafka::logger "made ::kafka::$type with brokers $::kafka::brokers"
     return
 }
@@ -248,15 +266,14 @@ proc ::kafka::easy::NeedHandle {type} {
 # WithConfig pairs script -- set properties of the master and evaluate script; if
 # that fails, put back the values from before.
 proc ::kafka::easy::WithConfig {pairs script} {
-    set before [::kafka::master config]
+    # By key: the listing has one name of a property only, not its aliases.
+    set before [lmap {key value} $pairs {::kafka::master config $key}]
     ::kafka::master config {*}$pairs
     try {
         uplevel 1 $script
     } on error {message options} {
-        foreach key [dict keys $pairs] {
-            # There is no way to unset a property; empty is what an unset one does.
-            set value ""
-            if {[dict exists $before $key]} {set value [dict get $before $key]}
+        # There is no way to unset a property; empty is what an unset one does.
+        foreach {key -} $pairs value $before {
             catch {::kafka::master config $key $value}
         }
         return -options $options $message

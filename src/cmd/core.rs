@@ -564,6 +564,7 @@ impl Core {
             return;
         }
         drop(self.closing_timer.take());
+        self.logger.close();
         self.main.disable_wake();
         event::unregister(self.id);
         self.live.leave();

@@ -56,6 +56,7 @@ pub struct Logger {
     backlog: Mutex<Backlog>,
     source: OnceLock<Arc<Source>>,
     some: AtomicBool,
+    closed: AtomicBool,
 }
 
 impl Logger {
@@ -65,7 +66,14 @@ impl Logger {
             backlog: Mutex::default(),
             source: OnceLock::new(),
             some: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
         }
+    }
+
+    /// The client is finished: what librdkafka's threads say while they end (connections lost, say,
+    /// of a cluster that is deleted right after) is nobody's concern.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::Release);
     }
 
     pub fn sink(&self) -> Sink {
@@ -107,6 +115,9 @@ impl Logger {
 
 impl Hooks for Logger {
     fn log(&self, line: LogLine) {
+        if self.closed.load(Ordering::Acquire) {
+            return;
+        }
         // One master makes producers and consumers: a property of the other kind is no mistake.
         if line.facility == "CONFWARN" && line.message.contains("will be ignored by this") {
             return;
