@@ -233,6 +233,7 @@ stubs! {
     29 duplicate(o: *mut Tcl_Obj) -> *mut Tcl_Obj;
     32 get_boolean(i: *mut Tcl_Interp, o: *mut Tcl_Obj, out: *mut c_int) -> c_int;
     44 list_append(i: *mut Tcl_Interp, list: *mut Tcl_Obj, o: *mut Tcl_Obj) -> c_int;
+    73 async_invoke(i: *mut Tcl_Interp, code: c_int) -> c_int;
     75 async_ready() -> c_int;
     92 create_event_source(setup: EventFlagsProc, check: EventFlagsProc, data: *mut c_void);
     93 create_exit_handler(f: DataProc, data: *mut c_void);

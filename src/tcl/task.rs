@@ -33,6 +33,12 @@ impl Code {
 /// An error that knows how to become an interpreter's result; the return code is TCL_ERROR.
 pub trait Raise {
     fn raise(&self, interp: Interp);
+
+    /// Whether it says that asynchronous handlers wait (signals, `interp cancel` of another thread).
+    /// They run then, and what they make of it comes before this error.
+    fn interrupts(&self) -> bool {
+        false
+    }
 }
 
 impl<E: Raise + 'static> From<E> for Box<dyn Raise> {
@@ -57,6 +63,18 @@ pub enum Next {
     Leave(Code),
 }
 
+/// A task that only fails, for an error that lets asynchronous handlers speak first.
+pub struct Failure(pub Option<Box<dyn Raise>>);
+
+impl Task for Failure {
+    fn step(&mut self, _interp: Interp, _code: Code, _words: &mut Vec<Obj>) -> Next {
+        match self.0.take() {
+            Some(e) => Next::Fail(e),
+            None => Next::Leave(Code::ERROR),
+        }
+    }
+}
+
 /// A piece of work that evaluates Tcl on its way.
 pub trait Task {
     /// Goes on to the next evaluation or to the end. `code` is how the last evaluation ended
@@ -70,22 +88,42 @@ pub struct Frame {
     words: Vec<Obj>,
     body: Option<Obj>,
     calling: bool,
+    /// The error to raise once asynchronous handlers have run.
+    interrupt: Option<Box<dyn Raise>>,
 }
 
 /// What a driver has Tcl do; plain data.
 #[derive(Copy, Clone)]
 enum Plan {
     Finish(c_int),
-    Call { objc: isize, objv: *const *mut Tcl_Obj },
+    Call {
+        objc: isize,
+        objv: *const *mut Tcl_Obj,
+    },
     Body(*mut Tcl_Obj),
+    /// Run asynchronous handlers; the frame keeps the error for when they have nothing to say.
+    Async,
 }
 
 impl Frame {
     pub fn new(task: Box<dyn Task>) -> *mut Frame {
-        Box::into_raw(Box::new(Frame { task, words: Vec::new(), body: None, calling: false }))
+        Box::into_raw(Box::new(Frame {
+            task,
+            words: Vec::new(),
+            body: None,
+            calling: false,
+            interrupt: None,
+        }))
     }
 
     fn step(&mut self, interp: Interp, code: Code) -> Plan {
+        if let Some(e) = self.interrupt.take() {
+            // A handler may have failed, or have cancelled the script: both have left their message.
+            if code.is_ok() && interp.check_canceled().is_ok() {
+                e.raise(interp);
+            }
+            return Plan::Finish(sys::TCL_ERROR);
+        }
         if self.calling {
             self.calling = false;
             if !code.is_ok() && !interp.is_deleted() {
@@ -117,6 +155,10 @@ impl Frame {
                     None => interp.reset_result(),
                 }
                 Plan::Finish(sys::TCL_OK)
+            }
+            Next::Fail(e) if e.interrupts() => {
+                self.interrupt = Some(e);
+                Plan::Async
             }
             Next::Fail(e) => {
                 e.raise(interp);
@@ -170,6 +212,13 @@ pub unsafe extern "C-unwind" fn drive(
     // SAFETY: by the contract above.
     match unsafe { step(interp, frame, code) } {
         Plan::Finish(code) => code,
+        // SAFETY: handlers run Tcl code; nothing of ours is in this frame. After this plan the next
+        // step is the last.
+        Plan::Async => unsafe {
+            sys::reset_result(interp);
+            let code = sys::async_invoke(interp, sys::TCL_OK);
+            drive(interp, frame, code)
+        },
         // SAFETY: the frame keeps the words alive until the next step; Tcl calls `resume` once the
         // evaluation ended, whatever way it ended.
         Plan::Call { objc, objv } => unsafe {
@@ -224,8 +273,8 @@ pub unsafe extern "C-unwind" fn run_from_event(interp: *mut Tcl_Interp, frame: *
             Plan::Call { objc, objv } => unsafe {
                 code = sys::eval_objv(interp, objc, objv, sys::TCL_EVAL_GLOBAL);
             },
-            // A body has no caller's frame here: no task of an event asks for one.
-            Plan::Body(_) => code = sys::TCL_ERROR,
+            // A body has no caller's frame here, and nothing blocks: no task of an event asks.
+            Plan::Body(_) | Plan::Async => code = sys::TCL_ERROR,
         }
     }
     // SAFETY: pairs with the preserve above.
