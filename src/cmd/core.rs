@@ -119,6 +119,8 @@ pub struct Core {
     closing_timer: RefCell<Option<Timer>>,
     /// The closing's time was over once, and what was left was purged.
     pub gave_up: Cell<bool>,
+    /// How many messages that purge was of.
+    pub lost: Cell<usize>,
     /// Subscribers: errors that no error callback takes, for the message callback and `consume`.
     pub message_errors: Option<RefCell<VecDeque<ClientError>>>,
     /// Brokers that the script added.
@@ -175,6 +177,7 @@ impl Core {
             doorbell: OnceCell::new(),
             closing_timer: RefCell::default(),
             gave_up: Cell::new(false),
+            lost: Cell::new(0),
             message_errors,
             added_brokers: RefCell::default(),
             state,

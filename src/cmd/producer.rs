@@ -160,6 +160,7 @@ impl Producer {
             self.core.finish();
             return;
         }
+        self.core.lost.set(self.core.live.undelivered());
         let _ = self.core.client.purge(true, true);
         self.core.extend_close(PURGED);
     }
@@ -212,16 +213,13 @@ fn close(c: &C<'_>) -> Out {
     let linger = linger_time(c)?;
     let producer = c.this.clone();
     producer.begin_close(linger);
-    let mut lost = 0;
     let task = ServeTask::new(producer.clone(), -1, move |_, _| {
         let core = &producer.core;
         if core.life.get() != Life::Closed {
-            if core.overdue() && !core.gave_up.get() {
-                lost = core.live.undelivered();
-            }
             return Verdict::Wait;
         }
         command::delete(core.interp(), core.id);
+        let lost = core.lost.get();
         if lost == 0 {
             return Verdict::Done(None);
         }

@@ -355,19 +355,33 @@ fn queue_all(topic: &TopicProducer, partition: i32, all: &[Bytes<'_>]) -> Vec<(u
         .map(|b| Record { payload: b.payload.as_deref(), key: b.key.as_deref(), opaque: 0 })
         .collect();
     let mut failed: Vec<(usize, rdk::Error)> = Vec::new();
-    for (i, code) in topic.topic.produce_batch(partition, &records) {
-        let mut result = Err(rdk::Error::new(code));
-        if code == ErrorCode::QUEUE_FULL {
-            let b = &all[i];
-            result = topic.queue(partition, b.payload.as_deref(), b.key.as_deref(), &b.more);
+    // Once one is refused for want of room, so are all after it: room may come up in between, but
+    // a script that sends the refused ones again must find them in order.
+    let mut full = None;
+    let mut queue = |i: usize| {
+        if let Some(e) = &full {
+            return Err(Clone::clone(e));
         }
+        let b = &all[i];
+        let done = topic.queue(partition, b.payload.as_deref(), b.key.as_deref(), &b.more);
+        done.map_err(|e| {
+            if e.code == ErrorCode::QUEUE_FULL {
+                full = Some(e.clone());
+            }
+            e
+        })
+    };
+    for (i, code) in topic.topic.produce_batch(partition, &records) {
+        let result = match code {
+            ErrorCode::QUEUE_FULL => queue(i),
+            code => Err(topic.explain(rdk::Error::new(code))),
+        };
         if let Err(e) = result {
-            failed.push((i, topic.explain(e)));
+            failed.push((i, e));
         }
     }
-    for (i, b) in all.iter().enumerate().skip(plain) {
-        let done = topic.queue(partition, b.payload.as_deref(), b.key.as_deref(), &b.more);
-        if let Err(e) = done {
+    for i in plain..all.len() {
+        if let Err(e) = queue(i) {
             failed.push((i, e));
         }
     }
