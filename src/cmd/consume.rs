@@ -194,7 +194,7 @@ impl Batch {
                 self.this.done(called, code);
                 return None;
             }
-            At::Error => {}
+            At::Error => self.this.reader.finished(false),
             At::Message(held, since) => {
                 self.this.reader.adapt(since.elapsed());
                 let counts = code != Code::ERROR && self.this.core().is_open();
@@ -244,7 +244,11 @@ impl Batch {
                 self.at = At::Message(held, since);
             }
             At::Message(held, _) => self.this.reader.put_back(held),
-            other => self.at = other,
+            At::Error if set.is_ok() => {
+                self.this.reader.give_error();
+                self.at = At::Error;
+            }
+            _ => {}
         }
         set.map(|()| true)
     }
@@ -284,7 +288,7 @@ impl Task for Batch {
 impl Drop for Batch {
     fn drop(&mut self) {
         // The body's coroutine was deleted, or its interpreter: the message was not processed.
-        if let At::Message(..) = self.at {
+        if let At::Message(..) | At::Error = self.at {
             self.this.reader.finished(false);
         }
     }

@@ -186,11 +186,9 @@ impl Core {
         }
     }
 
-    /// Clears the wake flag for a call that serves the object itself.
-    pub fn take(&self) {
-        if let Some(s) = self.source() {
-            s.take();
-        }
+    /// Clears the wake flag for a call that serves the object itself; tells whether it was set.
+    pub fn take(&self) -> bool {
+        self.source().is_some_and(|s| s.take())
     }
 
     pub fn refuse(&self) -> Option<Error> {

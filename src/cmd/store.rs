@@ -27,6 +27,8 @@ pub struct Part {
     /// The offset after the last message that was read from librdkafka.
     read: AtomicI64,
     paused: AtomicBool,
+    /// It is assigned.
+    active: AtomicBool,
 }
 
 impl Part {
@@ -40,6 +42,7 @@ impl Part {
             assigned: AtomicI64::new(Offset::INVALID),
             read: AtomicI64::new(NONE),
             paused: AtomicBool::new(false),
+            active: AtomicBool::new(false),
         }
     }
 
@@ -82,6 +85,14 @@ impl Part {
 
     pub fn set_paused(&self, on: bool) {
         self.paused.store(on, Ordering::Release);
+    }
+
+    pub fn is_active(&self) -> bool {
+        self.active.load(Ordering::Acquire)
+    }
+
+    pub fn set_active(&self, on: bool) {
+        self.active.store(on, Ordering::Release);
     }
 
     #[inline]
