@@ -43,8 +43,8 @@ impl Doorbell {
     }
 
     /// As [`Source::take`].
-    pub fn take(&self) {
-        self.source.take();
+    pub fn take(&self) -> bool {
+        self.source.take()
     }
 }
 
@@ -219,11 +219,9 @@ impl Core {
         }
     }
 
-    /// Clears the wake flag for a call that serves the object itself.
-    pub fn take(&self) {
-        if let Some(s) = self.source() {
-            s.take();
-        }
+    /// Clears the wake flag for a call that serves the object itself; tells whether it was set.
+    pub fn take(&self) -> bool {
+        self.source().is_some_and(|s| s.take())
     }
 
     pub fn refuse(&self) -> Option<Error> {

@@ -223,6 +223,17 @@ impl Live {
         self.stopping().is_none_or(|s| s.busy == 0)
     }
 
+    /// Serves a subscriber's leaving until it is done, at most until `deadline`.
+    pub fn serve_leave(&self, deadline: Instant) {
+        let End::Group(queue) = &self.end else { return };
+        while !self.client.closed() && Instant::now() < deadline {
+            if let Some(Event::Rebalance(r)) = queue.poll(20) {
+                // As below.
+                let _ = rebalance::answer(&self.client, r.code, &r.partitions);
+            }
+        }
+    }
+
     /// Serves the end of a client without running Tcl; failed deliveries are counted. True when the
     /// client is done.
     fn serve_end(&self, failed: &mut usize) -> bool {

@@ -1,14 +1,18 @@
 //! A subscriber's offsets: `offsets`, `watermarks`, `commit`, `seek`, `pause`, `resume`.
 
+use std::sync::Arc;
+
 use super::core::Core;
 use super::info::QUERY;
 use super::pump::Serve;
+use super::reader::Reader;
 use super::rebalance::Kind;
+use super::store::Part;
 use super::subscriber::Subscriber;
 use super::tps::{self, Need};
 use super::wait::{self, Manner};
-use crate::error::{Error, Result};
-use crate::rdk::{ErrorCode, Event, Offset, PartitionList};
+use crate::error::Result;
+use crate::rdk::{self, ErrorCode, Event, Offset, PartitionList};
 use crate::tcl::{Call, Flow, Obj, Outcome};
 
 type C<'a> = Call<'a, Subscriber>;
@@ -154,33 +158,66 @@ pub fn seek(c: &C<'_>) -> Out {
     Ok(tps::outcome(&list, |_| Obj::empty())?.into())
 }
 
-/// `pause tp ...`
-pub fn pause(c: &C<'_>) -> Out {
-    let mut list = tps::parse(c.args.rest, Need::Partition)?;
-    let mut later = Vec::new();
-    if let Some(pending) = &*c.this.rebalance.borrow() {
-        if pending.kind == Kind::Assign {
-            later = list
-                .iter()
-                .filter(|e| pending.list.find(e.topic, e.partition).is_some())
-                .map(|e| (e.topic.to_owned(), e.partition))
-                .collect();
+/// Splits partitions into those that the rebalance whose callback runs is about to assign, and the
+/// others.
+fn split(c: &C<'_>, list: &PartitionList) -> Result<(Vec<Arc<Part>>, PartitionList)> {
+    let (mut soon, mut now) = (Vec::new(), PartitionList::new());
+    let pending = c.this.rebalance.borrow();
+    let assigned = pending.as_ref().filter(|p| p.kind == Kind::Assign).map(|p| &p.list);
+    for e in list.iter() {
+        if assigned.is_some_and(|l| l.find(e.topic, e.partition).is_some()) {
+            soon.push(c.this.reader.part(e.topic, e.partition));
+        } else {
+            now.add(e.topic, e.partition)?;
         }
     }
-    // Marked now, paused in librdkafka once they are assigned.
-    for (topic, partition) in &later {
-        c.this.reader.part(topic, *partition).set_paused(true);
+    Ok((soon, now))
+}
+
+/// Does `op` to those partitions of the list that are assigned. The others get an error: librdkafka
+/// would take them too, and have them paused when they are assigned some day.
+fn to_assigned(
+    reader: &Reader,
+    list: &mut PartitionList,
+    op: impl FnOnce(&mut PartitionList) -> rdk::Result<()>,
+) -> Result<()> {
+    let mut mine = PartitionList::new();
+    let mut errors = Vec::with_capacity(list.len());
+    for e in list.iter() {
+        let active = reader.find(e.topic, e.partition).is_some_and(|p| p.is_active());
+        errors.push(if active { Ok(mine.add(e.topic, e.partition)?) } else { Err(()) });
     }
-    if later.len() == list.len() {
-        return Ok(Flow::Empty);
+    if !mine.is_empty() {
+        op(&mut mine)?;
+    }
+    for (i, place) in errors.into_iter().enumerate() {
+        list.set_error(
+            i,
+            match place {
+                Ok(j) => mine.get(j).and_then(|e| e.error),
+                Err(()) => Some(ErrorCode::UNKNOWN_PARTITION),
+            },
+        );
+    }
+    Ok(())
+}
+
+/// `pause tp ...`
+pub fn pause(c: &C<'_>) -> Out {
+    let list = tps::parse(c.args.rest, Need::Partition)?;
+    let (soon, mut list) = split(c, &list)?;
+    // Marked now, paused in librdkafka once they are assigned.
+    for part in soon {
+        part.set_paused(true);
     }
     let client = &c.this.core().client;
-    client.pause(&mut list)?;
+    let reader = &c.this.reader;
+    to_assigned(reader, &mut list, |l| client.pause(l))?;
     // librdkafka counts an end of partition that was read as a message, and would resume after the
     // message that comes there next: it is told where to go on.
     let mut ends = PartitionList::new();
     for e in list.iter().filter(|e| e.error.is_none()) {
-        let part = c.this.reader.part(e.topic, e.partition);
+        let part = reader.part(e.topic, e.partition);
         part.set_paused(true);
         if let Some(next) = part.read().filter(|_| c.this.reports_ends) {
             ends.add_offset(e.topic, e.partition, next)?;
@@ -194,14 +231,17 @@ pub fn pause(c: &C<'_>) -> Out {
 
 /// `resume tp ...`
 pub fn resume(c: &C<'_>) -> Out {
-    let mut list = tps::parse(c.args.rest, Need::Partition)?;
-    c.this.core().client.resume(&mut list)?;
+    let list = tps::parse(c.args.rest, Need::Partition)?;
+    let (soon, mut list) = split(c, &list)?;
+    for part in soon {
+        part.set_paused(false);
+    }
+    let reader = &c.this.reader;
+    to_assigned(reader, &mut list, |l| c.this.core().client.resume(l))?;
     for e in list.iter().filter(|e| e.error.is_none()) {
-        let part = c.this.reader.part(e.topic, e.partition);
-        c.this.reader.resume(&part);
+        reader.resume(&reader.part(e.topic, e.partition));
     }
     // What was set aside has used its wake up.
     c.this.core().again();
-    let done: Result<Obj> = tps::outcome(&list, |_| Obj::empty());
-    Ok(done.map_err(|e: Error| e)?.into())
+    Ok(tps::outcome(&list, |_| Obj::empty())?.into())
 }

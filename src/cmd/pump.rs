@@ -46,8 +46,8 @@ pub trait Serve: Sized + 'static {
     }
 
     /// Clears the wake flag, for a call that serves the object itself.
-    fn take(&self) {
-        self.core().take();
+    fn take(&self) -> bool {
+        self.core().take()
     }
 }
 
@@ -103,6 +103,9 @@ pub struct ServeTask<S: Serve> {
     waiter: Waiter,
     served: usize,
     what: What,
+    /// The object's wake was taken, so a turn has to be asked for at the end: what this call leaves
+    /// alone (messages, above all) wakes nobody again.
+    took: bool,
     /// Asked whenever there is nothing to call; told whether the time is over and how many callbacks
     /// were called.
     verdict: Box<dyn FnMut(bool, usize) -> Verdict>,
@@ -122,6 +125,7 @@ impl<S: Serve> ServeTask<S> {
             waiter: Waiter::new(),
             served: 0,
             what: What::Events,
+            took: false,
             verdict: Box::new(verdict),
         })
     }
@@ -158,7 +162,7 @@ impl<S: Serve> Task for ServeTask<S> {
         }
         let core = self.object.core().clone();
         loop {
-            self.object.take();
+            self.took |= self.object.take();
             if core.can_call() {
                 self.called = self.object.next_call(words, self.what);
                 if self.called.is_some() {
@@ -176,6 +180,14 @@ impl<S: Serve> Task for ServeTask<S> {
                 return Next::Fail(e.into());
             }
             self.waiter.wait(self.deadline);
+        }
+    }
+}
+
+impl<S: Serve> Drop for ServeTask<S> {
+    fn drop(&mut self) {
+        if self.took {
+            self.object.again();
         }
     }
 }

@@ -60,6 +60,8 @@ pub struct Reader {
     size: Cell<usize>,
     /// The message whose callback or body runs.
     current: RefCell<Option<Hand>>,
+    /// A callback or body runs, be it for a message error.
+    busy: Cell<bool>,
     /// Messages given by `consume` and `consume_list`: they count at the next call.
     hands: RefCell<Vec<Hand>>,
 }
@@ -77,6 +79,7 @@ impl Reader {
             scratch: RefCell::default(),
             size: Cell::new(16),
             current: RefCell::default(),
+            busy: Cell::new(false),
             hands: RefCell::default(),
         }
     }
@@ -160,8 +163,9 @@ impl Reader {
         self.batch.borrow().len() + self.aside.borrow().len()
     }
 
-    /// Puts a message back: it comes first in the next read.
+    /// Puts a message back: it comes first in the next read, so the position is before it.
     pub fn put_back(&self, held: Held) {
+        held.part.set_position(held.message.offset());
         self.batch.borrow_mut().push_front(held);
     }
 
@@ -171,15 +175,22 @@ impl Reader {
     pub fn give(&self, held: &Held) {
         held.part.set_position(held.message.offset() + 1);
         *self.current.borrow_mut() = Some(held.hand());
+        self.busy.set(true);
+    }
+
+    /// A message error is given: no message is until [`Reader::finished`].
+    pub fn give_error(&self) {
+        self.busy.set(true);
     }
 
     /// Whether a callback or a body runs.
     pub fn is_busy(&self) -> bool {
-        self.current.borrow().is_some()
+        self.busy.get()
     }
 
     /// The callback or body has ended; the message counts or does not.
     pub fn finished(&self, counts: bool) {
+        self.busy.set(false);
         let hand = self.current.borrow_mut().take();
         if let (true, Some(hand)) = (counts, hand) {
             self.count(&hand);
@@ -230,6 +241,7 @@ impl Reader {
         for e in list.iter() {
             let part = self.part(e.topic, e.partition);
             part.restart();
+            part.set_active(true);
             part.set_assigned(Offset::INVALID);
             let queue = self.client.partition_queue(e.topic, e.partition)?;
             queue.forward(Some(&self.messages));
@@ -242,6 +254,7 @@ impl Reader {
         for e in list.iter() {
             if let Some(part) = self.find(e.topic, e.partition) {
                 part.restart();
+                part.set_active(false);
                 part.set_paused(false);
             }
         }
@@ -252,6 +265,7 @@ impl Reader {
     pub fn end_all(&self) {
         for part in self.parts.borrow().values().flat_map(HashMap::values) {
             part.restart();
+            part.set_active(false);
             part.set_paused(false);
         }
         self.drop_void();

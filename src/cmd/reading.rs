@@ -252,7 +252,7 @@ impl<R: Reading> Batch<R> {
                 self.this.done(called, code);
                 return None;
             }
-            At::Error => {}
+            At::Error => self.this.reader().finished(false),
             At::Message(held, since) => {
                 self.this.reader().adapt(since.elapsed());
                 let counts = code != Code::ERROR && self.this.is_open();
@@ -282,7 +282,7 @@ impl<R: Reading> Batch<R> {
     /// Puts the next message or error into the array; true when there is one.
     fn prepare(&mut self, interp: Interp) -> Result<bool> {
         let words = self.this.core().words.clone();
-        let at = match next(&*self.this) {
+        let at: At<R> = match next(&*self.this) {
             Found::Nothing => return Ok(false),
             Found::Message(held) => {
                 let encoding = self.this.encoding();
@@ -302,7 +302,11 @@ impl<R: Reading> Batch<R> {
                 self.at = At::Message(held, since);
             }
             At::Message(held, _) => self.this.reader().put_back(held),
-            other => self.at = other,
+            At::Error if set.is_ok() => {
+                self.this.reader().give_error();
+                self.at = At::Error;
+            }
+            _ => {}
         }
         set.map(|()| true)
     }
@@ -342,7 +346,7 @@ impl<R: Reading> Task for Batch<R> {
 impl<R: Reading> Drop for Batch<R> {
     fn drop(&mut self) {
         // The body's coroutine was deleted, or its interpreter: the message was not processed.
-        if let At::Message(..) = self.at {
+        if let At::Message(..) | At::Error = self.at {
             self.this.reader().finished(false);
         }
     }

@@ -30,6 +30,8 @@ pub struct Part {
     /// Offsets of what is processed are stored: not for partitions that a script started elsewhere
     /// than at `stored`.
     stores: AtomicBool,
+    /// It is assigned.
+    active: AtomicBool,
 }
 
 impl Part {
@@ -44,6 +46,7 @@ impl Part {
             read: AtomicI64::new(NONE),
             paused: AtomicBool::new(false),
             stores: AtomicBool::new(true),
+            active: AtomicBool::new(false),
         }
     }
 
@@ -95,6 +98,14 @@ impl Part {
 
     pub fn set_paused(&self, on: bool) {
         self.paused.store(on, Ordering::Release);
+    }
+
+    pub fn is_active(&self) -> bool {
+        self.active.load(Ordering::Acquire)
+    }
+
+    pub fn set_active(&self, on: bool) {
+        self.active.store(on, Ordering::Release);
     }
 
     #[inline]

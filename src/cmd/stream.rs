@@ -98,6 +98,7 @@ impl Stream {
         let core = self.core();
         let error = |e: &rdk::Error, topic, partition, words: &mut Vec<Obj>| {
             callback.fill(core.words.error_dict(e, topic, partition), words);
+            self.reader.give_error();
             Some(Called::Error)
         };
         if let Some(e) = self.error.take() {
@@ -140,9 +141,12 @@ impl Serve for Stream {
     }
 
     fn done(self: &Rc<Self>, called: Called, code: Code) {
-        if let Called::Message { since } = called {
-            self.reader.adapt(since.elapsed());
-            self.reader.finished(code.is_ok() && self.is_open());
+        match called {
+            Called::Error => self.reader.finished(false),
+            Called::Message { since } => {
+                self.reader.adapt(since.elapsed());
+                self.reader.finished(code.is_ok() && self.is_open());
+            }
         }
     }
 
@@ -156,8 +160,8 @@ impl Serve for Stream {
         self.bell.again();
     }
 
-    fn take(&self) {
-        self.bell.take();
+    fn take(&self) -> bool {
+        self.bell.take()
     }
 }
 

@@ -35,6 +35,10 @@ pub struct Subscriber {
     keepalive_every: Duration,
     /// `enable.partition.eof` is on.
     pub reports_ends: bool,
+    /// Deleted: a thread of its own serves the group to the end.
+    left_alone: Cell<bool>,
+    /// `max.poll.interval.ms` was exceeded, and the script has not read since.
+    exceeded: Cell<bool>,
 }
 
 /// A rebalance that its callback may still change.
@@ -135,7 +139,11 @@ impl Object for Subscriber {
         }
         self.callback.set(None);
         self.core.linger(self.clone());
+        let open = self.core.is_open();
         self.begin_close(LEAVE);
+        if open {
+            self.leave_alone();
+        }
         self.settle();
     }
 
@@ -150,6 +158,7 @@ impl Handle for Subscriber {}
 pub enum Called {
     Event,
     Message { since: Instant, hand: Hand },
+    MessageError,
     Rebalance,
 }
 
@@ -178,6 +187,7 @@ impl Serve for Subscriber {
     fn done(self: &Rc<Self>, called: Called, code: Code) {
         match called {
             Called::Event => {}
+            Called::MessageError => self.reader.finished(false),
             Called::Rebalance => self.complete_rebalance(),
             Called::Message { since, hand } => {
                 self.reader.adapt(since.elapsed());
@@ -225,7 +235,9 @@ impl Reading for Subscriber {
         if self.rebalance.borrow().is_some() {
             return Err(Error::State(format!("{what} inside the object's rebalance callback")));
         }
-        reading::check_busy(&self.reader, what)
+        reading::check_busy(&self.reader, what)?;
+        self.exceeded.set(false);
+        Ok(())
     }
 
     fn next_error(&self) -> Option<ClientError> {
@@ -269,6 +281,8 @@ impl Subscriber {
             keepalive: RefCell::default(),
             keepalive_every: Duration::from_millis((max / 3).max(1)),
             reports_ends,
+            left_alone: Cell::new(false),
+            exceeded: Cell::new(false),
         });
         let weak = Rc::downgrade(&subscriber);
         let bell = subscriber.core.open(weak);
@@ -281,7 +295,9 @@ impl Subscriber {
 
     /// Serves the group's events up to one that needs a call of the rebalance callback.
     fn serve_group(&self, words: &mut Vec<Obj>) -> bool {
-        while self.rebalance.borrow().is_none() {
+        // Looking at the group's queue counts as polling. Of a member that was put out because its
+        // script does not read, it would make one that is in the group and does not read.
+        while self.rebalance.borrow().is_none() && !self.left_alone.get() && !self.exceeded.get() {
             let Some(event) = self.group.poll(0) else { return false };
             match event {
                 Event::Rebalance(r) => {
@@ -290,7 +306,11 @@ impl Subscriber {
                         return true;
                     }
                 }
-                Event::Error(e) => self.core.message_error(e),
+                Event::Error(e) => {
+                    let late = e.error.code == ErrorCode::MAX_POLL_EXCEEDED;
+                    self.exceeded.set(late && !self.callback.is_set());
+                    self.core.message_error(e);
+                }
                 Event::OffsetCommit { error: Some(e), partitions } => {
                     self.commit_failed(e, &partitions);
                 }
@@ -387,7 +407,7 @@ impl Subscriber {
         let callback = self.callback.get()?;
         if let Some(error) = self.core.next_message_error() {
             callback.fill(self.error_dict(&error), words);
-            return Some(Called::Event);
+            return Some(self.given_error());
         }
         match self.reader.next() {
             Ok(None) => None,
@@ -397,7 +417,7 @@ impl Subscriber {
                     let e = rdk::Error::with_detail(code, m.error_text());
                     let place = (Some(m.topic()), Some(m.partition()));
                     callback.fill(self.core.words.error_dict(&e, place.0, place.1), words);
-                    return Some(Called::Event);
+                    return Some(self.given_error());
                 }
                 let dict = self.core.words.dict(m, &self.core.encoding.borrow());
                 self.reader.give(&held);
@@ -406,9 +426,14 @@ impl Subscriber {
             }
             Err(e) => {
                 callback.fill(self.core.words.error_dict(&e, None, None), words);
-                Some(Called::Event)
+                Some(self.given_error())
             }
         }
+    }
+
+    fn given_error(&self) -> Called {
+        self.reader.give_error();
+        Called::MessageError
     }
 
     pub fn error_dict(&self, e: &ClientError) -> Obj {
@@ -462,6 +487,24 @@ impl Subscriber {
         }
     }
 
+    /// Leaves the group on a thread of its own. The group waits for our answer to its revoke, and the
+    /// script may be in a blocking call of another member, or have no event loop at all.
+    fn leave_alone(&self) {
+        let (live, source) = (self.core.live.clone(), self.core.source().cloned());
+        let work = move || {
+            live.serve_leave(Instant::now() + LEAVE);
+            drop(live);
+            if let Some(source) = source {
+                source.wake();
+            }
+        };
+        match std::thread::Builder::new().name("kafka-leave".into()).spawn(work) {
+            Ok(_) => self.left_alone.set(true),
+            // Then the event loop does it.
+            Err(e) => self.core.logger.say(4, "CLOSE", &self.core.live.name, e.to_string()),
+        }
+    }
+
     fn finish(&self) {
         self.group.disable_wake();
         self.reader.messages.disable_wake();
@@ -485,6 +528,7 @@ fn callback(c: &C<'_>) -> Out {
         c.this.reader.count_hands();
     }
     c.this.callback.set(prefix);
+    c.this.exceeded.set(false);
     // What lies in the queue has used its wake up.
     c.this.core.again();
     Ok(crate::tcl::Flow::Empty)

@@ -65,11 +65,20 @@ pub fn assign(c: &C<'_>) -> Out {
     this.reader.count_hands();
     this.reader.hand_over();
     this.reader.end_all();
+    let client = &this.core().client;
     if list.is_empty() {
-        this.core().client.assign(None)?;
+        client.assign(None)?;
     } else {
+        if !client.assignment()?.is_empty() {
+            // A partition that is read already is stopped first, and the stop clears the forward to
+            // our queue: were it set before, the new fetch's messages would lie in a queue that
+            // nobody reads. `assign` only has the stop queued behind it for librdkafka's main
+            // thread; the answer to another question to that thread means that it was served.
+            client.assign(None)?;
+            client.assignment()?;
+        }
         this.reader.begin(&list)?;
-        this.core().client.assign(Some(&list))?;
+        client.assign(Some(&list))?;
         for e in list.iter() {
             this.reader.part(e.topic, e.partition).set_assigned(e.offset);
         }

@@ -145,6 +145,13 @@ impl PartitionList {
         }
     }
 
+    /// Sets an element's error. An index out of range is ignored.
+    pub fn set_error(&mut self, index: usize, error: Option<ErrorCode>) {
+        if let Some(elem) = self.elem_mut(index) {
+            elem.err = error.unwrap_or(ErrorCode::NO_ERROR).0;
+        }
+    }
+
     /// Sets an element's leader epoch, -1 for none. An index out of range is ignored.
     pub fn set_leader_epoch(&mut self, index: usize, epoch: i32) {
         if let Some(elem) = self.elem_mut(index) {

@@ -103,13 +103,15 @@ impl Source {
     }
 
     /// Takes the source off the ready list and clears its flag, for a call that serves the object
-    /// itself: what comes after this wakes again.
-    pub fn take(&self) {
-        if self.ready.load(Ordering::Acquire) {
+    /// itself: what comes after this wakes again. Tells whether there was a wake.
+    pub fn take(&self) -> bool {
+        let ready = self.ready.load(Ordering::Acquire);
+        if ready {
             let mut list = self.door.lock();
             list.ids.retain(|id| *id != self.id);
             self.ready.store(false, Ordering::Release);
         }
+        ready
     }
 
     pub fn id(&self) -> u64 {
