@@ -219,6 +219,14 @@ impl Core {
         }
     }
 
+    /// A callback is about to be called. What is still to be called for must be found by an event loop
+    /// that the callback enters: it is out of librdkafka's queue, so nothing wakes for it.
+    pub fn before_call(&self) {
+        if let Some(s) = self.source().filter(|s| !s.is_ready()) {
+            s.again();
+        }
+    }
+
     /// Clears the wake flag for a call that serves the object itself; tells whether it was set.
     pub fn take(&self) -> bool {
         self.source().is_some_and(|s| s.take())

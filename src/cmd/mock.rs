@@ -120,7 +120,12 @@ fn create_topic(c: &C<'_>) -> Out {
     };
     let partitions = number("-partitions", c.this.partitions, 10_000)?;
     let replication = number("-replication", c.this.replication, c.this.brokers)?;
-    c.this.with(|m| m.create_topic(&name, partitions, replication))??;
+    c.this.with(|m| m.create_topic(&name, partitions, replication))?.map_err(|mut e| {
+        if e.detail.is_empty() {
+            e.detail = format!("topic \"{name}\"");
+        }
+        e
+    })?;
     Ok(Flow::Empty)
 }
 

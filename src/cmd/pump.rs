@@ -80,6 +80,7 @@ impl<S: Serve> Task for PumpTask<S> {
             }
             self.called = self.object.next_call(words, What::All);
             if self.called.is_some() {
+                core.before_call();
                 return Next::Call;
             }
         }
@@ -166,6 +167,7 @@ impl<S: Serve> Task for ServeTask<S> {
             if core.can_call() {
                 self.called = self.object.next_call(words, self.what);
                 if self.called.is_some() {
+                    core.before_call();
                     return Next::Call;
                 }
             }
