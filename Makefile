@@ -30,7 +30,7 @@ export TCLLIBPATH := {$(CURDIR)/build}
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: build stage demo test check doc install uninstall clean help
+.PHONY: build stage demo test test-tcl9 check doc install uninstall clean help
 
 build: ## compile and lay out the package under build/ (the default)
 	@scripts/setup build
@@ -57,6 +57,10 @@ test: ## all tests; T="name ..." runs only tests/name.test
 	@scripts/setup test
 	@$(MAKE) --no-print-directory build
 	@scripts/test $(T)
+
+test-tcl9: ## the Tcl tests under Tcl 9, from a folder that root may fill with one
+	@$(MAKE) --no-print-directory build
+	@scripts/tcl9 $(T)
 
 check: ## format, lints, layering, and generated text up to date
 	@scripts/setup check
