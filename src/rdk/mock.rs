@@ -13,6 +13,9 @@ use super::{api, raw, reaper};
 
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 
+/// What the end of a cluster is waited for.
+const MOMENT: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// How many mock clusters exist: created and not yet destroyed to the end.
 pub fn live_mocks() -> usize {
     LIVE.load(Ordering::SeqCst)
@@ -290,13 +293,19 @@ impl Drop for Mock {
         }
         let cluster = self.cluster.as_ptr() as usize;
         let rk = self.rk.as_ptr() as usize;
+        let (ended, end) = std::sync::mpsc::channel();
         reaper::run("rdk-mock-destroy", move || {
             // SAFETY: nobody has either any more; the cluster goes before its client.
             unsafe {
                 raw::rd_kafka_mock_cluster_destroy(cluster as *mut raw::rd_kafka_mock_cluster_t);
+                // Nobody may be waiting any more.
+                let _ = ended.send(());
                 raw::rd_kafka_destroy_flags(rk as *mut raw::rd_kafka_t, 0);
             }
             LIVE.fetch_sub(1, Ordering::SeqCst);
         });
+        // The brokers' thread ends within milliseconds. Waiting for it, with a bound, lets the script
+        // rely on it that a deleted cluster takes no more messages.
+        let _ = end.recv_timeout(MOMENT);
     }
 }
