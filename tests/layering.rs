@@ -232,9 +232,6 @@ fn rooms_named(source: &Source, code: &str) -> Vec<(usize, String)> {
             if ups < depth {
                 continue;
             }
-        } else if text(at) == "kafka" && text(at + 1) == "::" {
-            // The crate under its own name; only its own tests would say so.
-            at += 2;
         } else {
             continue;
         }

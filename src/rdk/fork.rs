@@ -51,7 +51,7 @@ mod tests {
             let pid = libc::fork();
             assert!(pid >= 0);
             if pid == 0 {
-                let right = birth.forked() && super::super::live_clients() == 0;
+                let right = birth.forked() && crate::rdk::live_clients() == 0;
                 libc::_exit(if right { 42 } else { 1 });
             }
             let mut status = 0;
