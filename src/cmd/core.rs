@@ -26,7 +26,8 @@ use crate::tcl::{Flow, Interp, Obj, Object, Prefix, State};
 /// Events other than reports that wait for a turn: statistics and errors, which come slowly.
 const OTHERS: usize = 1000;
 
-/// What wakes a client's turns. `fresh` tells `produce`, without a lock, that the queue has events.
+/// What a queue rings when its first event comes: it wakes the object's turns, and `fresh` tells
+/// without a lock that the queue is worth a look.
 pub struct Doorbell {
     source: Arc<Source>,
     fresh: AtomicBool,
@@ -35,6 +36,23 @@ pub struct Doorbell {
 impl Doorbell {
     pub fn new(source: Arc<Source>) -> Arc<Doorbell> {
         Arc::new(Doorbell { source, fresh: AtomicBool::new(true) })
+    }
+
+    /// A bell for another queue of the same object.
+    pub fn twin(&self) -> Arc<Doorbell> {
+        Doorbell::new(self.source.clone())
+    }
+
+    /// Whether the queue may have something. Asked before each look: what comes after this rings
+    /// again.
+    #[inline]
+    pub fn look(&self) -> bool {
+        self.fresh.load(Ordering::Relaxed) && self.fresh.swap(false, Ordering::AcqRel)
+    }
+
+    /// The look found something, so there may be more.
+    pub fn more(&self) {
+        self.fresh.store(true, Ordering::Release);
     }
 
     /// As [`Source::again`].
@@ -282,13 +300,28 @@ impl Core {
             bell.fresh.store(false, Ordering::Release);
         }
         let mut some = false;
-        while self.kept_reports.get() < self.queue_limit && self.kept_others.get() < OTHERS {
+        loop {
+            if self.kept_reports.get() >= self.queue_limit || self.kept_others.get() >= OTHERS {
+                // What is left has used its ring up.
+                if let Some(bell) = self.doorbell.get() {
+                    bell.more();
+                }
+                break;
+            }
             let Some(event) = self.main.poll(0) else { break };
             some = true;
             self.keep(event);
         }
         if some && !self.kept.borrow().is_empty() {
             self.again();
+        }
+    }
+
+    /// As `drain`, if there is any news.
+    #[inline]
+    pub fn drain_news(&self) {
+        if self.has_news() {
+            self.drain();
         }
     }
 
@@ -381,10 +414,9 @@ impl Core {
             {
                 return true;
             }
-            if let Some(bell) = self.doorbell.get() {
-                bell.fresh.store(false, Ordering::Release);
-            }
+            let Some(bell) = self.doorbell.get().filter(|b| b.look()) else { return false };
             let Some(event) = self.main.poll(0) else { return false };
+            bell.more();
             self.keep(event);
         }
     }

@@ -202,6 +202,7 @@ pub fn batch<R: Reading>(this: &Rc<R>, args: &Args<'_>, first: usize) -> Result<
         fields: Vec::new(),
         known: None,
         done: 0,
+        since: None,
         at: At::Start,
     })))
 }
@@ -210,7 +211,7 @@ pub fn batch<R: Reading>(this: &Rc<R>, args: &Args<'_>, first: usize) -> Result<
 enum At<R: Reading> {
     Start,
     /// The body runs for a message.
-    Message(Held, Instant),
+    Message(Held),
     /// The body runs for a message error.
     Error,
     /// A rebalance callback runs.
@@ -227,11 +228,16 @@ struct Batch<R: Reading> {
     fields: Vec<Obj>,
     known: Option<Vec<Obj>>,
     done: usize,
+    /// When the first body began.
+    since: Option<Instant>,
     at: At<R>,
 }
 
 impl<R: Reading> Batch<R> {
     fn end(&self) -> Next {
+        if let Some(since) = self.since {
+            self.this.spent(since.elapsed(), u32::try_from(self.done).unwrap_or(u32::MAX));
+        }
         self.this.settle();
         // A callback that was set meanwhile, or messages that came, have used their wake up.
         self.this.again();
@@ -253,8 +259,7 @@ impl<R: Reading> Batch<R> {
                 return None;
             }
             At::Error => self.this.reader().finished(false),
-            At::Message(held, since) => {
-                self.this.reader().adapt(since.elapsed());
+            At::Message(held) => {
                 let counts = code != Code::ERROR && self.this.is_open();
                 self.this.reader().finished(counts);
                 if code == Code::ERROR && held.still_valid() {
@@ -288,7 +293,7 @@ impl<R: Reading> Batch<R> {
                 let encoding = self.this.encoding();
                 self.fields.clear();
                 words.fields(held.message.view(), &encoding, &mut self.fields);
-                At::Message(held, Instant::now())
+                At::Message(held)
             }
             Found::Error(e) => {
                 self.fields = words.error_fields(&e.error, e.topic.as_deref(), e.partition);
@@ -297,11 +302,12 @@ impl<R: Reading> Batch<R> {
         };
         let set = words.set_array(interp, &self.array, &self.fields, &mut self.known);
         match at {
-            At::Message(held, since) if set.is_ok() => {
+            At::Message(held) if set.is_ok() => {
                 self.this.reader().give(&held);
-                self.at = At::Message(held, since);
+                self.since.get_or_insert_with(Instant::now);
+                self.at = At::Message(held);
             }
-            At::Message(held, _) => self.this.reader().put_back(held),
+            At::Message(held) => self.this.reader().put_back(held),
             At::Error if set.is_ok() => {
                 self.this.reader().give_error();
                 self.at = At::Error;

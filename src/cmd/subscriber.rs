@@ -1,10 +1,11 @@
 //! `$subscriber`: a member of a consumer group, or a reader of assigned partitions.
 
 use std::cell::{Cell, Ref, RefCell};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::core::{Core, Life, Plan};
+use super::core::{Core, Doorbell, Life, Plan};
 use super::encoding::Encoding;
 use super::handle::{self, Handle};
 use super::live::LEAVE;
@@ -23,6 +24,7 @@ pub struct Subscriber {
     core: Rc<Core>,
     pub reader: Reader,
     group: Queue,
+    group_bell: Arc<Doorbell>,
     pub callback: Slot,
     pub rebalance_callback: Slot,
     /// `on_error stop`: an error in the callback removes it and goes back to that message.
@@ -157,7 +159,7 @@ impl Handle for Subscriber {}
 /// What has to be finished after a call.
 pub enum Called {
     Event,
-    Message { since: Instant, hand: Hand },
+    Message(Hand),
     MessageError,
     Rebalance,
 }
@@ -171,7 +173,7 @@ impl Serve for Subscriber {
 
     fn next_call(self: &Rc<Self>, words: &mut Vec<Obj>, what: What) -> Option<Called> {
         if what == What::Group {
-            self.core.drain();
+            self.core.drain_news();
         } else if self.core.next_event_call(words) {
             return Some(Called::Event);
         }
@@ -189,8 +191,7 @@ impl Serve for Subscriber {
             Called::Event => {}
             Called::MessageError => self.reader.finished(false),
             Called::Rebalance => self.complete_rebalance(),
-            Called::Message { since, hand } => {
-                self.reader.adapt(since.elapsed());
+            Called::Message(hand) => {
                 let ok = code.is_ok();
                 self.reader.finished(ok && self.core.is_open());
                 if !ok && self.stop_on_error.get() && self.core.is_open() {
@@ -198,6 +199,10 @@ impl Serve for Subscriber {
                 }
             }
         }
+    }
+
+    fn spent(&self, took: Duration, calls: u32) {
+        self.reader.adapt(took, calls);
     }
 
     fn settle(self: &Rc<Self>) {
@@ -269,25 +274,29 @@ impl Subscriber {
             .get("max.poll.interval.ms")
             .and_then(|v| v.parse().ok())
             .unwrap_or(300_000);
-        let subscriber = Rc::new(Subscriber {
-            reader: Reader::new(client, store),
-            core: Rc::new(Core::new(plan)),
-            group,
-            callback: Slot::default(),
-            rebalance_callback: Slot::default(),
-            stop_on_error: Cell::new(false),
-            rebalance: RefCell::default(),
-            next_read: Cell::new(None),
-            keepalive: RefCell::default(),
-            keepalive_every: Duration::from_millis((max / 3).max(1)),
-            reports_ends,
-            left_alone: Cell::new(false),
-            exceeded: Cell::new(false),
+        let subscriber = Rc::new_cyclic(|weak: &Weak<Subscriber>| {
+            let core = Rc::new(Core::new(plan));
+            let group_bell = core.open(weak.clone()).twin();
+            Subscriber {
+                reader: Reader::new(client, store),
+                core,
+                group,
+                group_bell,
+                callback: Slot::default(),
+                rebalance_callback: Slot::default(),
+                stop_on_error: Cell::new(false),
+                rebalance: RefCell::default(),
+                next_read: Cell::new(None),
+                keepalive: RefCell::default(),
+                keepalive_every: Duration::from_millis((max / 3).max(1)),
+                reports_ends,
+                left_alone: Cell::new(false),
+                exceeded: Cell::new(false),
+            }
         });
-        let weak = Rc::downgrade(&subscriber);
-        let bell = subscriber.core.open(weak);
+        let bell = &subscriber.group_bell;
         subscriber.group.enable_wake(bell.clone());
-        subscriber.reader.messages.enable_wake(bell);
+        subscriber.reader.messages.enable_wake(bell.twin());
         Ok(subscriber)
     }
 
@@ -298,7 +307,11 @@ impl Subscriber {
         // Looking at the group's queue counts as polling. Of a member that was put out because its
         // script does not read, it would make one that is in the group and does not read.
         while self.rebalance.borrow().is_none() && !self.left_alone.get() && !self.exceeded.get() {
+            if !self.group_bell.look() {
+                return false;
+            }
             let Some(event) = self.group.poll(0) else { return false };
+            self.group_bell.more();
             match event {
                 Event::Rebalance(r) => {
                     let calls = self.begin_rebalance(r, words);
@@ -422,7 +435,7 @@ impl Subscriber {
                 let dict = self.core.words.dict(m, &self.core.encoding.borrow());
                 self.reader.give(&held);
                 callback.fill(dict, words);
-                Some(Called::Message { since: Instant::now(), hand: held.hand() })
+                Some(Called::Message(held.hand()))
             }
             Err(e) => {
                 callback.fill(self.core.words.error_dict(&e, None, None), words);

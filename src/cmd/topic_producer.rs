@@ -233,9 +233,7 @@ fn partition(word: &Obj) -> Result<i32> {
 /// e? ?-command prefix? ?-block ms?`
 fn produce(c: &C<'_>) -> Out {
     let topic = c.this;
-    if topic.core().has_news() {
-        topic.core().drain();
-    }
+    topic.core().drain_news();
     let partition = partition(c.args.at(0)?)?;
     let message = Message::sort(&c.args, 1)?;
     let (mut command, mut block) = (None, None);
@@ -309,7 +307,7 @@ fn element_usage() -> Result<&'static Usage> {
 /// any is queued.
 fn produce_batch(c: &C<'_>) -> Out {
     let topic = c.this;
-    topic.core().drain();
+    topic.core().drain_news();
     let partition = partition(c.args.at(0)?)?;
     let usage = element_usage()?;
     // First all lists, then all bytes: see `Message`.
