@@ -142,6 +142,18 @@ impl Object for Subscriber {
         self.callback.set(None);
         self.core.linger(self.clone());
         let open = self.core.is_open();
+        // Deleted in its rebalance callback: answered now, for once the group is left librdkafka
+        // answers no question about it any more, and asking would wait for ever.
+        if let Some(pending) = &mut *self.rebalance.borrow_mut() {
+            if open && !std::mem::replace(&mut pending.answered, true) {
+                let code = match pending.kind {
+                    Kind::Assign => ErrorCode::ASSIGN_PARTITIONS,
+                    Kind::Revoke | Kind::Lost => ErrorCode::REVOKE_PARTITIONS,
+                };
+                // A refusal means that the group has gone on without us; leaving it goes on too.
+                let _ = answer(&self.core.client, code, &pending.list);
+            }
+        }
         self.begin_close(LEAVE);
         if open {
             self.leave_alone();
@@ -456,6 +468,8 @@ impl Subscriber {
     /// `on_error stop`: the callback goes, and its partition goes back to the message.
     fn stop_at(&self, hand: &Hand) {
         self.callback.set(None);
+        // What was processed before it still counts.
+        self.reader.hand_over();
         let (topic, partition, offset) =
             (hand.part.topic.clone(), hand.part.partition, hand.offset);
         self.reader.restart(&topic, partition);
