@@ -220,7 +220,7 @@ impl Live {
 
     /// Whether no partition is being stopped any more.
     pub fn stopped(&self) -> bool {
-        self.stopping().is_none_or(|s| s.busy == 0)
+        self.stopping().map_or(true, |s| s.busy == 0)
     }
 
     /// Serves a subscriber's leaving until it is done, at most until `deadline`.
