@@ -27,7 +27,7 @@ pub fn consume(c: &C<'_>) -> Out {
         }
         Found::Error(e) => Verdict::Done(Some(this.error_dict(&e))),
         Found::Nothing if over || !this.core().is_open() => Verdict::Done(None),
-        Found::Nothing => Verdict::Wait,
+        Found::End | Found::Nothing => Verdict::Wait,
     };
     Ok(Flow::Run(ServeTask::new(c.this.clone(), timeout, verdict).reading()))
 }

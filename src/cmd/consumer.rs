@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
 use super::core::{Core, Life, Plan};
@@ -11,6 +11,7 @@ use super::live::LEAVE;
 use super::pump::{PumpTask, Serve, ServeTask, Verdict, What};
 use super::queue::QueueObject;
 use super::store::Store;
+use super::stream::Stream;
 use super::topic_consumer::TopicConsumer;
 use super::tps;
 use crate::error::{Error, Result};
@@ -24,6 +25,8 @@ pub struct Consumer {
     pub store: Arc<Store>,
     /// Who started a partition: the id of the topic object.
     pub started: RefCell<BTreeMap<(String, i32), u64>>,
+    /// What is read: partitions and queues.
+    streams: RefCell<Vec<Weak<Stream>>>,
 }
 
 static TABLE: Table<Consumer> = Table::new(&[
@@ -130,10 +133,22 @@ impl Consumer {
     pub fn open(plan: Plan) -> Rc<Consumer> {
         let store = plan.store.clone();
         let core = Rc::new(Core::new(plan));
-        let consumer = Rc::new(Consumer { core, store, started: RefCell::default() });
+        let consumer = Rc::new(Consumer {
+            core,
+            store,
+            started: RefCell::default(),
+            streams: RefCell::default(),
+        });
         let weak = Rc::downgrade(&consumer);
         consumer.core.open(weak);
         consumer
+    }
+
+    /// A stream of this consumer was opened.
+    pub fn note_stream(&self, stream: &Rc<Stream>) {
+        let mut streams = self.streams.borrow_mut();
+        streams.retain(|s| s.strong_count() > 0);
+        streams.push(Rc::downgrade(stream));
     }
 
     fn topic(self: &Rc<Self>, name: &str) -> Result<TopicConsumer> {
@@ -168,6 +183,10 @@ fn close(c: &C<'_>) -> Out {
         None => default,
     };
     let consumer = c.this.clone();
+    // What the script was given counts, as at a commit.
+    for stream in consumer.streams.borrow().iter().filter_map(Weak::upgrade) {
+        stream.reader.count_all();
+    }
     consumer.core.delete_children();
     let within = u64::try_from(timeout).ok().map(std::time::Duration::from_millis);
     consumer.core.begin_close(within);

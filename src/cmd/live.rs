@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
@@ -38,8 +38,8 @@ pub enum End {
 #[derive(Default)]
 pub struct Stopping {
     started: Vec<Started>,
-    /// How many are being stopped in the background.
-    busy: usize,
+    /// Those that are being stopped.
+    busy: Vec<Started>,
 }
 
 /// A partition that was started.
@@ -62,6 +62,8 @@ pub struct Live {
     pub client: Arc<Client>,
     pub main: Queue,
     end: End,
+    /// Signalled when a partition has stopped.
+    stop_done: Condvar,
     /// The offsets that wait to be handed over.
     store: Arc<Store>,
     pub linger: AtomicI32,
@@ -106,6 +108,7 @@ impl Live {
             main: client.main_queue(),
             client,
             end,
+            stop_done: Condvar::new(),
             store,
             bell: OnceLock::new(),
             linger: AtomicI32::new(LINGER),
@@ -182,28 +185,55 @@ impl Live {
         }
     }
 
-    /// Stops a partition; blocks as long as librdkafka does.
-    pub fn stop(&self, place: &Started) -> rdk::Result<()> {
-        let done = place.topic.consume_stop(place.partition);
+    /// A partition is about to be stopped: [`Live::finish_stop`] follows.
+    pub fn begin_stop(&self, place: &Started) {
         if let Some(mut stopping) = self.stopping() {
             stopping.started.retain(|s| !s.is(place));
+            stopping.busy.push(place.clone());
         }
+    }
+
+    /// Stops a partition; blocks as long as librdkafka does.
+    pub fn finish_stop(&self, place: &Started) -> rdk::Result<()> {
+        let done = place.topic.consume_stop(place.partition);
+        self.forget_stop(place);
         done
+    }
+
+    fn forget_stop(&self, place: &Started) {
+        if let Some(mut stopping) = self.stopping() {
+            stopping.busy.retain(|s| !s.is(place));
+        }
+        self.stop_done.notify_all();
+    }
+
+    /// Whether a partition is being stopped.
+    pub fn is_stopping(&self, place: &Started) -> bool {
+        self.stopping().is_some_and(|s| s.busy.iter().any(|b| b.is(place)))
+    }
+
+    /// Waits until a partition is no longer being stopped: a start that comes before would be
+    /// stopped with it.
+    pub fn await_stop(&self, place: &Started) -> rdk::Result<()> {
+        if let Some(stopping) = self.stopping() {
+            let done = self
+                .stop_done
+                .wait_while(stopping, |s| s.busy.iter().any(|b| b.is(place)))
+                .unwrap_or_else(PoisonError::into_inner);
+            drop(done);
+        }
+        Ok(())
     }
 
     /// Stops a partition on a thread of its own.
     pub fn stop_later(self: &Arc<Self>, place: Started) {
-        if let Some(mut stopping) = self.stopping() {
-            stopping.busy += 1;
-        }
+        self.begin_stop(&place);
         let live = self.clone();
+        let at = place.clone();
         let work = move || {
-            if let Err(e) = live.stop(&place) {
+            if let Err(e) = live.finish_stop(&place) {
                 let place = format!("topic {} partition {}", place.topic.name(), place.partition);
                 live.logger.say(4, "STOP", &live.name, format!("{place}: {}", e.code.text()));
-            }
-            if let Some(mut stopping) = live.stopping() {
-                stopping.busy -= 1;
             }
             if let Some(bell) = live.bell.get() {
                 bell.wake();
@@ -212,15 +242,13 @@ impl Live {
         let spawned = std::thread::Builder::new().name("kafka-stop".into()).spawn(work);
         if spawned.is_err() {
             // The partition stops with its client.
-            if let Some(mut stopping) = self.stopping() {
-                stopping.busy -= 1;
-            }
+            self.forget_stop(&at);
         }
     }
 
     /// Whether no partition is being stopped any more.
     pub fn stopped(&self) -> bool {
-        self.stopping().map_or(true, |s| s.busy == 0)
+        self.stopping().map_or(true, |s| s.busy.is_empty())
     }
 
     /// Serves a subscriber's leaving until it is done, at most until `deadline`.

@@ -108,6 +108,8 @@ pub enum Verdict {
     Wait,
     Done(Option<Obj>),
     Fail(Error),
+    /// Ends with a code of its own.
+    Leave(Code),
 }
 
 /// A blocking call that serves its own client: `poll`, `flush`, `close`, `-block`, `consume`.
@@ -190,6 +192,7 @@ impl<S: Serve> Task for ServeTask<S> {
             match (self.verdict)(over, self.served) {
                 Verdict::Done(value) => return Next::Done(value),
                 Verdict::Fail(e) => return Next::Fail(e.into()),
+                Verdict::Leave(code) => return Next::Leave(code),
                 Verdict::Wait => {}
             }
             if let Err(e) = check_interrupt(interp) {

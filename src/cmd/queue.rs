@@ -6,20 +6,20 @@ use std::rc::{Rc, Weak};
 use super::consumer::Consumer;
 use super::kafka::Compat;
 use super::pump::{Serve, Verdict};
-use super::reading::{self, TimedCallback};
+use super::reading::{self, TimedCallback, Without};
 use super::stream::Stream;
 use super::topic_consumer::TopicConsumer;
 use crate::error::Error;
 use crate::rdk::ErrorCode;
 use crate::tcl::command::{self, new_id};
-use crate::tcl::{Args, Call, Flow, Obj, Object, Outcome, Prefix, Row, State, Table};
+use crate::tcl::{Args, Call, Code, Flow, Obj, Object, Outcome, Prefix, Row, State, Table};
 
 pub struct QueueObject {
     id: u64,
     consumer: Rc<Consumer>,
     pub stream: Rc<Stream>,
     /// The partitions that feed it, by their topic objects.
-    pub feeders: RefCell<Vec<(Weak<TopicConsumer>, i32)>>,
+    feeders: RefCell<Vec<(Weak<TopicConsumer>, i32)>>,
 }
 
 static TABLE: Table<QueueObject> = Table::new(&[
@@ -87,6 +87,17 @@ impl QueueObject {
         Rc::new(QueueObject { id: new_id(), consumer, stream, feeders: RefCell::default() })
     }
 
+    /// A partition feeds it from now on. Those that were stopped or deleted are forgotten.
+    pub fn add_feeder(&self, topic: &Rc<TopicConsumer>, partition: i32) {
+        let mut feeders = self.feeders.borrow_mut();
+        feeders.retain(|(t, p)| {
+            t.upgrade().is_some_and(|t| {
+                t.feeds(*p, self.id) && !(Rc::ptr_eq(&t, topic) && *p == partition)
+            })
+        });
+        feeders.push((Rc::downgrade(topic), partition));
+    }
+
     /// Whether the queue was made by this handle.
     pub fn is_of(&self, consumer: &Rc<Consumer>) -> bool {
         Rc::ptr_eq(&self.consumer, consumer)
@@ -96,17 +107,16 @@ impl QueueObject {
 type C<'a> = Call<'a, QueueObject>;
 type Out = Outcome<QueueObject>;
 
-/// `consume timeoutMS array`: 1 or 0; KafkaTcl gave nothing, and threw at a timeout.
+/// `consume timeoutMS array`: 1 or 0; KafkaTcl gave nothing for a message, broke out of a loop at the
+/// end of a partition, and threw at a timeout.
 fn consume(c: &C<'_>) -> Out {
     let timeout = Args::time(c.args.at(0)?, "timeoutMS")?;
     let old = c.this.state().data::<Compat>().old.get();
     let one = (!old).then(|| Obj::int(1));
-    reading::array(&c.this.stream, c.interp, timeout, c.args.at(1)?, one, move || {
-        if old {
-            Verdict::Fail(Error::kafka(ErrorCode::TIMED_OUT, ""))
-        } else {
-            Verdict::Done(Some(Obj::int(0)))
-        }
+    reading::array(&c.this.stream, c.interp, timeout, c.args.at(1)?, one, move |why| match why {
+        Without::End if old => Verdict::Leave(Code::BREAK),
+        Without::Time if old => Verdict::Fail(Error::kafka(ErrorCode::TIMED_OUT, "")),
+        _ => Verdict::Done(Some(Obj::int(0))),
     })
 }
 

@@ -11,7 +11,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::store::{Part, Store};
-use crate::rdk::{Client, ErrorCode, Message, Offset, PartitionList, Queue, Result};
+use crate::rdk::{Client, ClientError, ErrorCode, Message, Offset, PartitionList, Queue, Result};
 
 /// The largest batch, and the smallest: one callback may be slow.
 const MOST: usize = 256;
@@ -42,6 +42,11 @@ impl Held {
         !self.is_void()
     }
 
+    /// Whether this is the end of a partition and no message.
+    pub fn is_end(&self) -> bool {
+        self.message.error() == Some(ErrorCode::PARTITION_EOF)
+    }
+
     fn is_void(&self) -> bool {
         self.part.generation() != self.generation
     }
@@ -57,6 +62,8 @@ pub struct Reader {
     batch: RefCell<VecDeque<Held>>,
     aside: RefCell<Vec<Held>>,
     scratch: RefCell<VecDeque<Message>>,
+    /// Errors about whole partitions that the last reads met.
+    errors: RefCell<VecDeque<ClientError>>,
     size: Cell<usize>,
     /// The message whose callback or body runs.
     current: RefCell<Option<Hand>>,
@@ -77,6 +84,7 @@ impl Reader {
             batch: RefCell::default(),
             aside: RefCell::default(),
             scratch: RefCell::default(),
+            errors: RefCell::default(),
             size: Cell::new(16),
             current: RefCell::default(),
             busy: Cell::new(false),
@@ -114,16 +122,32 @@ impl Reader {
     }
 
     /// The next message that the script may have now, or a message error.
-    pub fn next(&self) -> Result<Option<Held>> {
+    pub fn next(&self) -> std::result::Result<Option<Held>, ClientError> {
+        loop {
+            match self.next_or_end()? {
+                Some(held) if held.is_end() => {}
+                other => return Ok(other),
+            }
+        }
+    }
+
+    /// As `next`, and ends of partitions, which come with `enable.partition.eof`.
+    pub fn next_or_end(&self) -> std::result::Result<Option<Held>, ClientError> {
         loop {
             let first = self.batch.borrow_mut().pop_front();
             let Some(held) = first else {
-                if self.fill()? == 0 {
+                if let Some(e) = self.errors.borrow_mut().pop_front() {
+                    return Err(e);
+                }
+                let found = self.fill();
+                if found.map_err(|error| ClientError { error, topic: None, partition: None })? == 0
+                    && self.errors.borrow().is_empty()
+                {
                     return Ok(None);
                 }
                 continue;
             };
-            if held.is_void() || held.message.error() == Some(ErrorCode::PARTITION_EOF) {
+            if held.is_void() {
                 continue;
             }
             if held.part.is_paused() {
@@ -137,7 +161,12 @@ impl Reader {
     /// Reads the next batch. Also tells librdkafka that the application polls.
     fn fill(&self) -> Result<usize> {
         let mut scratch = self.scratch.borrow_mut();
-        let n = self.messages.consume_batch(self.size.get(), 0, &mut scratch)?;
+        let n = self.messages.consume_batch(
+            self.size.get(),
+            0,
+            &mut scratch,
+            &mut self.errors.borrow_mut(),
+        )?;
         let mut batch = self.batch.borrow_mut();
         for message in scratch.drain(..) {
             let part = self.part_of(&message);
@@ -158,9 +187,16 @@ impl Reader {
         self.size.set((self.size.get() + size).div_ceil(2).clamp(LEAST, MOST));
     }
 
-    /// How many messages are held.
-    pub fn held(&self) -> usize {
-        self.batch.borrow().len() + self.aside.borrow().len()
+    /// How many messages wait. librdkafka drops those of a partition that was stopped when they are
+    /// read, so one batch is.
+    pub fn waiting(&self) -> usize {
+        if self.batch.borrow().is_empty() {
+            // A failure is the next read's to tell.
+            let _ = self.fill();
+        }
+        let held = |h: &&Held| !h.is_void() && !h.is_end();
+        let read = self.batch.borrow().iter().filter(held).count();
+        read + self.aside.borrow().iter().filter(held).count() + self.messages.len()
     }
 
     /// Puts a message back: it comes first in the next read, so the position is before it.

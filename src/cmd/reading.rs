@@ -59,11 +59,23 @@ pub fn check_busy(reader: &Reader, what: &str) -> Result<()> {
 pub enum Found {
     Message(Held),
     Error(ClientError),
+    /// The end of a partition.
+    End,
     Nothing,
 }
 
-/// The next message or error.
+/// The next message or error; ends of partitions are passed over.
 pub fn next<R: Reading>(this: &R) -> Found {
+    loop {
+        match next_or_end(this) {
+            Found::End => {}
+            other => return other,
+        }
+    }
+}
+
+/// The next message, error or end of a partition.
+fn next_or_end<R: Reading>(this: &R) -> Found {
     if !this.may_give() {
         return Found::Nothing;
     }
@@ -71,8 +83,9 @@ pub fn next<R: Reading>(this: &R) -> Found {
         return Found::Error(e);
     }
     let place = |error, topic, partition| Found::Error(ClientError { error, topic, partition });
-    match this.reader().next() {
+    match this.reader().next_or_end() {
         Ok(None) => Found::Nothing,
+        Ok(Some(held)) if held.is_end() => Found::End,
         Ok(Some(held)) => match held.message.error() {
             None => Found::Message(held),
             Some(code) => {
@@ -81,7 +94,7 @@ pub fn next<R: Reading>(this: &R) -> Found {
                 place(error, Some(m.topic().to_owned()), Some(m.partition()))
             }
         },
-        Err(e) => place(e, None, None),
+        Err(e) => Found::Error(e),
     }
 }
 
@@ -94,20 +107,29 @@ pub fn count(word: &Obj) -> Result<usize> {
         .ok_or_else(|| Error::expected("count", "a number from 1", &word.str()))
 }
 
+/// Why a `consume` has no message.
+#[derive(Copy, Clone, PartialEq, Eq)]
+pub enum Without {
+    /// The end of a partition, with `enable.partition.eof`.
+    End,
+    /// Nothing came in time.
+    Time,
+}
+
 /// `consume ... array`: sets the array and gives 1, or gives 0; an error is thrown. `nothing` is what
-/// a read that finds nothing in time comes to.
+/// a read without a message comes to.
 pub fn array<R: Reading>(
     this: &Rc<R>,
     interp: Interp,
     timeout: i32,
     name: &Obj,
     one: Option<Obj>,
-    nothing: impl Fn() -> Verdict + 'static,
+    nothing: impl Fn(Without) -> Verdict + 'static,
 ) -> Result<Flow> {
     begin(&**this, "consume")?;
     let name = name.clone();
     let reader = this.clone();
-    let verdict = move |over: bool, _| match next(&*reader) {
+    let verdict = move |over: bool, _| match next_or_end(&*reader) {
         Found::Message(held) => {
             let words = reader.core().words.clone();
             let mut fields = Vec::new();
@@ -124,7 +146,8 @@ pub fn array<R: Reading>(
             }
         }
         Found::Error(e) => Verdict::Fail(e.error.into()),
-        Found::Nothing if over || !reader.is_open() => nothing(),
+        Found::End => nothing(Without::End),
+        Found::Nothing if over || !reader.is_open() => nothing(Without::Time),
         Found::Nothing => Verdict::Wait,
     };
     Ok(Flow::Run(ServeTask::new(this.clone(), timeout, verdict).reading()))
@@ -175,7 +198,7 @@ pub fn list<R: Reading>(this: &Rc<R>, args: &Args<'_>, first: usize) -> Result<F
                     reader.keep_error(e);
                     return Verdict::Done(Some(Obj::list(&out)));
                 }
-                Found::Nothing => break,
+                Found::End | Found::Nothing => break,
             }
         }
         if n >= least || over || !reader.is_open() {
@@ -288,7 +311,7 @@ impl<R: Reading> Batch<R> {
     fn prepare(&mut self, interp: Interp) -> Result<bool> {
         let words = self.this.core().words.clone();
         let at: At<R> = match next(&*self.this) {
-            Found::Nothing => return Ok(false),
+            Found::End | Found::Nothing => return Ok(false),
             Found::Message(held) => {
                 let encoding = self.this.encoding();
                 self.fields.clear();

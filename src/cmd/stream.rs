@@ -54,6 +54,7 @@ impl Stream {
             }
         });
         stream.reader.messages.enable_wake(stream.bell.clone());
+        stream.consumer.note_stream(&stream);
         stream
     }
 
@@ -73,7 +74,7 @@ impl Stream {
 
     /// How many messages wait.
     pub fn length(&self) -> usize {
-        self.reader.messages.len() + self.reader.held()
+        self.reader.waiting()
     }
 
     /// Nothing is read from it any more. What counts as processed is handed over.
@@ -118,7 +119,7 @@ impl Stream {
                 callback.fill(dict, words);
                 Some(Called::Message)
             }
-            Err(e) => error(&e, None, None, words),
+            Err(e) => error(&e.error, e.topic.as_deref(), e.partition, words),
         }
     }
 }

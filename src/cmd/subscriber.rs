@@ -450,7 +450,7 @@ impl Subscriber {
                 Some(Called::Message(held.hand()))
             }
             Err(e) => {
-                callback.fill(self.core.words.error_dict(&e, None, None), words);
+                callback.fill(self.error_dict(&e), words);
                 Some(self.given_error())
             }
         }

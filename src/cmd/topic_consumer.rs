@@ -14,10 +14,10 @@ use super::live::Started;
 use super::master::get_or_set_encoding;
 use super::pump::{Serve, Verdict};
 use super::queue::QueueObject;
-use super::reading::{self, TimedCallback};
+use super::reading::{self, TimedCallback, Without};
 use super::settings::Settings;
 use super::stream::Stream;
-use super::tps::{parse_offset, parse_partition};
+use super::tps::{bad_offset, parse_offset, parse_partition};
 use super::wait;
 use crate::error::{Error, Result};
 use crate::rdk::{ErrorCode, Offset, PartitionList, Topic};
@@ -176,6 +176,7 @@ impl TopicConsumer {
         let key = (self.topic.name().to_owned(), partition);
         self.consumer.started.borrow_mut().remove(&key);
         running.stream.reader.hand_over();
+        self.unpause(&running.stream, partition);
         match running.queue {
             Some(_) => {
                 let mut list = PartitionList::new();
@@ -188,6 +189,19 @@ impl TopicConsumer {
         Some(self.place(partition))
     }
 
+    /// librdkafka keeps a pause for the partition's next start: ours ends with the stop.
+    fn unpause(&self, stream: &Stream, partition: i32) {
+        let name = self.topic.name();
+        if !stream.reader.find(name, partition).is_some_and(|p| p.is_paused()) {
+            return;
+        }
+        let mut list = PartitionList::new();
+        // The name is librdkafka's own; a partition that is gone needs no resuming.
+        if list.add(name, partition).is_ok() {
+            let _ = self.core().client.resume(&mut list);
+        }
+    }
+
     /// Starts a partition on a stream.
     fn begin(
         &self,
@@ -198,6 +212,12 @@ impl TopicConsumer {
     ) -> Result<()> {
         let name = self.topic.name();
         let stored = offset == Offset::STORED;
+        if stored && self.core().settings.get("group.id")?.is_empty() {
+            return Err(Error::kafka(
+                ErrorCode::INVALID_ARG,
+                "stored offsets are a group's: set group.id before the handle is made",
+            ));
+        }
         let part = stream.reader.part(name, partition);
         part.restart();
         part.set_stores(stored);
@@ -226,7 +246,15 @@ impl TopicConsumer {
                 format!("partition {partition} of topic \"{}\" is started by another topic object of this handle", key.0),
             )),
             Some(_) => self.halt(partition),
-            None => Ok(()),
+            // A topic or queue object that was deleted may have it still stopping.
+            None => {
+                let live = self.core().live.clone();
+                let place = self.place(partition);
+                if live.is_stopping(&place) {
+                    wait::block(self.core(), QUERY, move |_| live.await_stop(&place))?;
+                }
+                Ok(())
+            }
         }
     }
 
@@ -234,17 +262,26 @@ impl TopicConsumer {
     fn halt(&self, partition: i32) -> Result<()> {
         let place = self.release(partition).ok_or_else(|| self.not_started(partition))?;
         let live = self.core().live.clone();
-        wait::block(self.core(), QUERY, move |_| live.stop(&place))
+        live.begin_stop(&place);
+        wait::block(self.core(), QUERY, move |_| live.finish_stop(&place))
     }
 }
 
 type C<'a> = Call<'a, TopicConsumer>;
 type Out = Outcome<TopicConsumer>;
 
+/// Where to start: any offset but none.
+fn start_offset(word: &Obj) -> Result<i64> {
+    match parse_offset(word)? {
+        Offset::INVALID => Err(bad_offset(word)),
+        offset => Ok(offset),
+    }
+}
+
 /// `start partition offset ?prefix?`
 fn start(c: &C<'_>) -> Out {
     let partition = parse_partition(c.args.at(0)?)?;
-    let offset = parse_offset(c.args.at(1)?)?;
+    let offset = start_offset(c.args.at(1)?)?;
     let prefix = c.args.get(2).map_or(Ok(None), |w| Prefix::new(w, "callback"))?;
     c.this.make_room(partition)?;
     let stream = Stream::open(c.this.consumer.clone(), c.this.encoding.clone());
@@ -259,7 +296,7 @@ fn start(c: &C<'_>) -> Out {
 /// `start_queue partition offset queue`
 fn start_queue(c: &C<'_>) -> Out {
     let partition = parse_partition(c.args.at(0)?)?;
-    let offset = parse_offset(c.args.at(1)?)?;
+    let offset = start_offset(c.args.at(1)?)?;
     let name = c.args.at(2)?.str();
     let queue = command::object::<QueueObject>(c.interp, &name).ok_or_else(|| {
         Error::argument(format!("command name '{name}' is not a kafka queue object"))
@@ -269,15 +306,19 @@ fn start_queue(c: &C<'_>) -> Out {
     }
     c.this.make_room(partition)?;
     c.this.begin(partition, offset, queue.stream.clone(), Some(queue.id()))?;
-    queue.feeders.borrow_mut().push((Rc::downgrade(c.this), partition));
+    queue.add_feeder(c.this, partition);
     Ok(Flow::Empty)
 }
 
 impl TopicConsumer {
+    /// Whether a partition is started on this queue.
+    pub fn feeds(&self, partition: i32, queue: u64) -> bool {
+        self.started.borrow().get(&partition).is_some_and(|r| r.queue == Some(queue))
+    }
+
     /// The queue that a partition feeds is being deleted.
     pub fn queue_gone(&self, partition: i32, queue: u64) {
-        let feeds = self.started.borrow().get(&partition).is_some_and(|r| r.queue == Some(queue));
-        if feeds {
+        if self.feeds(partition, queue) {
             if let Some(place) = self.release(partition) {
                 self.core().live.stop_later(place);
             }
@@ -297,11 +338,10 @@ fn consume(c: &C<'_>) -> Out {
     let stream = c.this.readable(parse_partition(c.args.at(0)?)?)?;
     let timeout = Args::time(c.args.at(1)?, "timeoutMS")?;
     let old = c.this.state().data::<Compat>().old.get();
-    reading::array(&stream, c.interp, timeout, c.args.at(2)?, Some(Obj::int(1)), move || {
-        if old {
-            Verdict::Fail(Error::kafka(ErrorCode::TIMED_OUT, ""))
-        } else {
-            Verdict::Done(Some(Obj::int(0)))
+    reading::array(&stream, c.interp, timeout, c.args.at(2)?, Some(Obj::int(1)), move |why| {
+        match why {
+            Without::Time if old => Verdict::Fail(Error::kafka(ErrorCode::TIMED_OUT, "")),
+            _ => Verdict::Done(Some(Obj::int(0))),
         }
     })
 }
@@ -328,7 +368,11 @@ fn consume_callback(c: &C<'_>) -> Out {
 /// `seek partition offset ?-timeout ms?`
 fn seek(c: &C<'_>) -> Out {
     let partition = parse_partition(c.args.at(0)?)?;
-    let offset = parse_offset(c.args.at(1)?)?;
+    let offset = start_offset(c.args.at(1)?)?;
+    if offset == Offset::STORED {
+        // librdkafka would stop reading before it says no.
+        return Err(bad_offset(c.args.at(1)?));
+    }
     let timeout = c.args.opt("-timeout").map_or(Ok(QUERY), |w| Args::time(w, "-timeout"))?;
     let stream = c.this.running(partition)?;
     let topic = c.this.topic.clone();
@@ -352,7 +396,15 @@ fn pause(c: &C<'_>) -> Out {
     let mut list = only(c, partition)?;
     c.this.core().client.pause(&mut list)?;
     super::tps::outcome(&list, |_| Obj::empty())?;
-    stream.reader.part(c.this.topic.name(), partition).set_paused(true);
+    let part = stream.reader.part(c.this.topic.name(), partition);
+    part.set_paused(true);
+    // librdkafka counts an end of partition that was read as a message, and would resume after the
+    // message that comes there next: it is told where to go on.
+    let core = c.this.core();
+    let ends = core.client.conf().get("enable.partition.eof").as_deref() == Some("true");
+    if let Some(next) = part.read().filter(|_| ends) {
+        c.this.topic.seek(partition, next, 0)?;
+    }
     Ok(Flow::Empty)
 }
 

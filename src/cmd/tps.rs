@@ -20,11 +20,16 @@ pub fn parse_offset(word: &Obj) -> Result<i64> {
     match word.get_int("offset") {
         Ok(n) if n >= 0 => Ok(n),
         Ok(n) if n > i64::MIN / 2 => Ok(Offset::Tail(-n).to_raw()),
-        _ => Err(Error::argument(format!(
-            "bad offset \"{}\": must be beginning, end, stored, or an integer (-n is n from the end)",
-            word.str()
-        ))),
+        _ => Err(bad_offset(word)),
     }
+}
+
+/// The error for a word that is no offset.
+pub fn bad_offset(word: &Obj) -> Error {
+    Error::argument(format!(
+        "bad offset \"{}\": must be beginning, end, stored, or an integer (-n is n from the end)",
+        word.str()
+    ))
 }
 
 /// An offset as a value.

@@ -92,6 +92,18 @@ pub struct ClientError {
     pub partition: Option<i32>,
 }
 
+impl ClientError {
+    /// An error whose detail begins with `TOPIC [PARTITION]: `, as librdkafka puts it.
+    pub(super) fn placed(error: Error) -> ClientError {
+        let place = error.detail.split_once("]: ").and_then(|(head, _)| {
+            let (topic, partition) = head.rsplit_once(" [")?;
+            Some((topic.to_owned(), partition.parse().ok()?))
+        });
+        let (topic, partition) = place.unzip();
+        ClientError { error, topic, partition }
+    }
+}
+
 /// A rebalance event.
 #[derive(Clone, Debug)]
 pub struct Rebalance {

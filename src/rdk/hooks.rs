@@ -1,5 +1,7 @@
-//! Log lines and throttling: what comes by callback, for want of a usable event.
+//! Log lines, throttling and errors within batch reads: what comes by callback, for want of a usable
+//! event.
 
+use std::cell::RefCell;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -8,7 +10,7 @@ use libc::{c_char, c_int, c_void};
 use super::ptr::string;
 use super::registry::Registry;
 use super::secrets::redact;
-use super::{raw, Conf};
+use super::{raw, Conf, Error, ErrorCode};
 
 /// A line of librdkafka's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +71,21 @@ pub(super) fn add_secret(id: usize, secret: &str) {
     }
 }
 
+/// How many errors a thread keeps that nobody takes.
+const MOST: usize = 100;
+
+thread_local! {
+    /// Errors that came by callback in this thread.
+    static ERRORS: RefCell<Vec<Error>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Takes the errors that a read in this thread met: a batch read gives those about a whole partition,
+/// such as one that does not exist, to the callback and not as a message. Their detail begins with
+/// `TOPIC [PARTITION]: `.
+pub(super) fn take_errors() -> Vec<Error> {
+    ERRORS.with_borrow_mut(std::mem::take)
+}
+
 /// Sets the callbacks and the number on a configuration that becomes a client's.
 pub(super) fn install(conf: &mut Conf, id: usize) {
     // SAFETY: the configuration is valid and ours; the callbacks stay in memory since
@@ -76,6 +93,7 @@ pub(super) fn install(conf: &mut Conf, id: usize) {
     unsafe {
         raw::rd_kafka_conf_set_opaque(conf.as_ptr(), id as *mut c_void);
         raw::rd_kafka_conf_set_log_cb(conf.as_ptr(), Some(on_log));
+        raw::rd_kafka_conf_set_error_cb(conf.as_ptr(), Some(on_error));
         raw::rd_kafka_conf_set_throttle_cb(conf.as_ptr(), Some(on_throttle));
     }
 }
@@ -108,6 +126,23 @@ unsafe extern "C" fn on_log(
         let message =
             redact(&message, &entry.secrets.read().unwrap_or_else(PoisonError::into_inner));
         entry.hooks.log(LogLine { level, facility, message, name });
+    }));
+}
+
+unsafe extern "C" fn on_error(
+    _rk: *mut raw::rd_kafka_t,
+    code: c_int,
+    reason: *const c_char,
+    _opaque: *mut c_void,
+) {
+    let _ = catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: the string lives through the call.
+        let reason = unsafe { string(reason) };
+        ERRORS.with_borrow_mut(|errors| {
+            if errors.len() < MOST {
+                errors.push(Error::with_detail(ErrorCode(code), reason));
+            }
+        });
     }));
 }
 

@@ -10,9 +10,9 @@ use libc::c_void;
 
 use super::client::{Client, Kind};
 use super::errno::{Error, ErrorCode, Result};
-use super::event::RawEvent;
+use super::event::{ClientError, RawEvent};
 use super::registry::Registry;
-use super::{raw, Event, Message};
+use super::{hooks, raw, Event, Message};
 
 /// Is told that a queue is no longer empty.
 ///
@@ -128,7 +128,7 @@ impl Queue {
     /// Reads up to `max` messages into `out`; returns how many came. Waits for the
     /// whole of `timeout_ms` unless `max` are there: 0 takes what there is
     /// (`rd_kafka_consume_batch_queue`). Consumer errors such as `PARTITION_EOF` come as
-    /// messages.
+    /// messages; errors about a whole partition go to `errors`.
     ///
     /// librdkafka moves the partition's position behind all that came, and behind a
     /// `PARTITION_EOF` as if that were a message: at offset 5 the position becomes 6
@@ -139,6 +139,7 @@ impl Queue {
         max: usize,
         timeout_ms: i32,
         out: &mut VecDeque<Message>,
+        errors: &mut VecDeque<ClientError>,
     ) -> Result<usize> {
         self.client.need(Kind::Consumer)?;
         if max == 0 {
@@ -158,9 +159,12 @@ impl Queue {
                 max,
             )
         };
-        let Ok(count) = usize::try_from(count) else {
-            return Err(Error::last());
-        };
+        let failed = (count < 0).then(Error::last);
+        errors.extend(hooks::take_errors().into_iter().map(ClientError::placed));
+        if let Some(e) = failed {
+            return Err(e);
+        }
+        let count = usize::try_from(count).unwrap_or(0);
         // SAFETY: librdkafka has written `count` pointers, not more than `max`.
         unsafe { scratch.0.set_len(count) };
         out.reserve(count);

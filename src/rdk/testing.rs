@@ -96,7 +96,7 @@ pub(super) fn reports(queue: &Queue, count: usize) -> Vec<(u64, i64, Option<Erro
 pub(super) fn fetch(queue: &Queue, count: usize) -> VecDeque<Message> {
     let mut out = VecDeque::new();
     until("messages", || {
-        queue.consume_batch(256, 0, &mut out).unwrap();
+        queue.consume_batch(256, 0, &mut out, &mut VecDeque::new()).unwrap();
         (out.len() >= count).then_some(())
     });
     assert_eq!(out.len(), count);

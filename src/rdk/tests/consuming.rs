@@ -139,7 +139,11 @@ fn legacy_consumption() {
     topic.consume_stop(0).unwrap();
     assert!(!queue.forward(Some(&client.main_queue())));
     assert_eq!(
-        client.main_queue().consume_batch(1, 0, &mut VecDeque::new()).unwrap_err().code,
+        client
+            .main_queue()
+            .consume_batch(1, 0, &mut VecDeque::new(), &mut VecDeque::new())
+            .unwrap_err()
+            .code,
         ErrorCode::INVALID_ARG
     );
 }
@@ -175,7 +179,7 @@ fn resuming_after_an_end_of_partition() {
         consumer.resume(&mut list).unwrap();
         let mut out = VecDeque::new();
         until("end of partition", || {
-            messages.consume_batch(256, 0, &mut out).unwrap();
+            messages.consume_batch(256, 0, &mut out, &mut VecDeque::new()).unwrap();
             let ended = |m: &Message| m.error().is_some() && m.offset() == 4;
             out.iter().any(ended).then_some(())
         });
