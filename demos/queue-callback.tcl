@@ -1,0 +1,31 @@
+# queue-callback.tcl -- a queue's messages by event.
+#
+#     tclsh queue-callback.tcl -brokers kafka1:9092 -topic my.test
+
+package require kafka
+
+# What the command line doesn't say.
+array set option [list -brokers 127.0.0.1 -topic my.test -count 0]
+if {[info exists env(KAFKA_BOOTSTRAP)]} {set option(-brokers) $env(KAFKA_BOOTSTRAP)}
+array set option $argv
+
+proc show {message} {
+    if {[dict exists $message error]} {
+        puts stderr "[dict get $message error]: [dict get $message message]"
+        return
+    }
+    dict with message {puts "$partition/$offset: $payload"}
+    if {[incr ::seen] == $::option(-count)} {set ::done 1}
+}
+
+::kafka::kafka create master
+master config bootstrap.servers $option(-brokers)
+master consumer_creator consumer
+consumer new_topic topic $option(-topic)
+consumer create_queue queue
+
+queue consume_callback show
+topic start_queue 0 beginning queue
+
+vwait done
+exit 0
