@@ -98,6 +98,20 @@ fn next_or_end<R: Reading>(this: &R) -> Found {
     }
 }
 
+/// An error to throw, whose detail says where it belongs.
+fn located(e: ClientError) -> rdk::Error {
+    let ClientError { mut error, topic, partition } = e;
+    if let Some(topic) = topic.filter(|t| !t.is_empty() && !error.detail.contains(t.as_str())) {
+        let place = match partition.filter(|p| *p >= 0) {
+            Some(p) => format!("topic \"{topic}\" partition {p}"),
+            None => format!("topic \"{topic}\""),
+        };
+        let sep = if error.detail.is_empty() { "" } else { "; " };
+        error.detail = format!("{}{sep}{place}", error.detail);
+    }
+    error
+}
+
 /// A count of messages.
 pub fn count(word: &Obj) -> Result<usize> {
     let n = word.get_int("count")?;
@@ -145,7 +159,7 @@ pub fn array<R: Reading>(
                 }
             }
         }
-        Found::Error(e) => Verdict::Fail(e.error.into()),
+        Found::Error(e) => Verdict::Fail(located(e).into()),
         Found::End => nothing(Without::End),
         Found::Nothing if over || !reader.is_open() => nothing(Without::Time),
         Found::Nothing => Verdict::Wait,
@@ -192,7 +206,7 @@ pub fn list<R: Reading>(this: &Rc<R>, args: &Args<'_>, first: usize) -> Result<F
                     reader.reader().hand_out(&held);
                     n += 1;
                 }
-                Found::Error(e) if n == 0 => return Verdict::Fail(e.error.into()),
+                Found::Error(e) if n == 0 => return Verdict::Fail(located(e).into()),
                 Found::Error(e) => {
                     // It ends the list, and the next call throws it.
                     reader.keep_error(e);

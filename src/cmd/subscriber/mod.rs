@@ -116,8 +116,8 @@ static TABLE: Table<Subscriber> = Table::new(&[
     ),
     Row("encoding", "?name?", handle::encoding, "tell or set how bytes turn into text"),
     Row("close", "?timeoutMS? ?-timeout ms?", consume::close, "commit, leave the group, delete"),
-    Row("delete", "", handle::delete, "delete; the group is left in the background"),
-    Row("destroy", "", handle::delete, "alias of delete"),
+    Row("delete", "", command::delete_self, "delete; the group is left in the background"),
+    Row("destroy", "", command::delete_self, "alias of delete"),
 ]);
 
 impl Object for Subscriber {
@@ -164,7 +164,11 @@ impl Object for Subscriber {
     }
 
     fn refuse(&self) -> Option<Error> {
-        self.core.refuse()
+        // librdkafka would wait for ever for the answer of a group that was left.
+        let left = || !self.core.is_open() && self.core.client.closed();
+        self.core
+            .refuse()
+            .or_else(|| left().then(|| Error::State("the object is being closed".to_owned())))
     }
 }
 
