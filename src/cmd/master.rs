@@ -109,8 +109,11 @@ impl Master {
         if kind == Kind::Consumer {
             settings.default("fetch.queue.backoff.ms", "10")?;
         }
+        let choice = self.logger.borrow().clone();
+        let logger = Arc::new(Logger::new(choice.sink()));
         // Unless the script has librdkafka store offsets, we do, for what counts as processed.
-        let store = Arc::new(Store::new(!settings.is_set("enable.auto.offset.store")));
+        let ours = !settings.is_set("enable.auto.offset.store");
+        let store = Arc::new(Store::new(ours, logger.clone()));
         if group {
             if settings.get("group.id")?.is_empty() {
                 return Err(Error::kafka(
@@ -133,8 +136,6 @@ impl Master {
         } else if group {
             events |= Events::REBALANCE | Events::OFFSET_COMMIT;
         }
-        let choice = self.logger.borrow().clone();
-        let logger = Arc::new(Logger::new(choice.sink()));
         let client = Client::new(kind, conf, events, logger.clone())?;
         let end = match kind {
             Kind::Producer => End::Delivery,

@@ -7,6 +7,7 @@
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::logger::Logger;
 use crate::rdk::{Client, ErrorCode, Offset, PartitionList};
 
 const NONE: i64 = -1;
@@ -123,12 +124,13 @@ impl Part {
 pub struct Store {
     /// Not set when the script configured `enable.auto.offset.store`: then librdkafka stores.
     enabled: bool,
+    logger: Arc<Logger>,
     touched: Mutex<Vec<Arc<Part>>>,
 }
 
 impl Store {
-    pub fn new(enabled: bool) -> Store {
-        Store { enabled, touched: Mutex::default() }
+    pub fn new(enabled: bool, logger: Arc<Logger>) -> Store {
+        Store { enabled, logger, touched: Mutex::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Arc<Part>>> {
@@ -167,8 +169,12 @@ impl Store {
         }
         // A partition that was revoked meanwhile answers _STATE: its messages will be repeated to
         // whoever owns it now, which is what at-least-once means.
-        if let Err(e) = client.store_offsets(&mut list) {
-            debug_assert!(e.code == ErrorCode::STATE || e.code == ErrorCode::UNKNOWN_PARTITION);
+        let gone = |c: ErrorCode| c == ErrorCode::STATE || c == ErrorCode::UNKNOWN_PARTITION;
+        let done = client.store_offsets(&mut list);
+        let odd = list.iter().filter_map(|e| e.error).find(|c| !gone(*c));
+        if let Some(code) = odd.or_else(|| done.err().map(|e| e.code).filter(|c| !gone(*c))) {
+            let text = format!("offsets could not be stored: {}", code.text());
+            self.logger.say(4, "STORE", &client.name(), text);
         }
     }
 }
@@ -176,10 +182,15 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cmd::logger::Sink;
+
+    fn logger() -> Arc<Logger> {
+        Arc::new(Logger::new(Sink::None))
+    }
 
     #[test]
     fn a_restart_voids_what_was_read_before() {
-        let store = Store::new(true);
+        let store = Store::new(true, logger());
         let part = Arc::new(Part::new("t", 0));
         let before = part.generation();
         store.processed(&part, before, 5);
@@ -194,7 +205,7 @@ mod tests {
 
     #[test]
     fn nothing_is_collected_when_librdkafka_stores() {
-        let store = Store::new(false);
+        let store = Store::new(false, logger());
         let part = Arc::new(Part::new("t", 0));
         store.processed(&part, part.generation(), 5);
         assert!(store.lock().is_empty());

@@ -132,7 +132,7 @@ impl Core {
             return;
         }
         while let Some(m) = reports.next() {
-            if let Some(to) = self.route(m) {
+            if let Some(to) = self.route(m).filter(|to| callback || to.is_some()) {
                 let report = self.words.report(m, &self.encoding.borrow());
                 self.kept_reports.set(self.kept_reports.get() + 1);
                 self.kept.borrow_mut().push_back(Kept::Report { report, to });
