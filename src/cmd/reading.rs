@@ -375,6 +375,9 @@ impl<R: Reading> Drop for Batch<R> {
     }
 }
 
+/// Puts together the next call of a timed callback.
+type Fill<R> = Box<dyn Fn(&Rc<R>, &mut Vec<Obj>) -> Option<<R as Serve>::Called>>;
+
 /// The first generation's `consume_callback ... timeoutMS prefix`: waits for a message, calls the
 /// prefix for each that is there, gives their number.
 pub struct TimedCallback<R: Reading> {
@@ -384,7 +387,7 @@ pub struct TimedCallback<R: Reading> {
     called: Option<R::Called>,
     calls: usize,
     /// Calls made before the first wait for more are the result of one look.
-    fill: Box<dyn Fn(&Rc<R>, &mut Vec<Obj>) -> Option<R::Called>>,
+    fill: Fill<R>,
 }
 
 impl<R: Reading> TimedCallback<R> {
