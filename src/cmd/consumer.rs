@@ -61,8 +61,8 @@ static TABLE: Table<Consumer> = Table::new(&[
     ),
     Row("encoding", "?name?", handle::encoding, "tell or set how bytes turn into text"),
     Row("close", "?timeoutMS? ?-timeout ms?", close, "stop all partitions, then delete"),
-    Row("delete", "", handle::delete, "delete; partitions are stopped in the background"),
-    Row("destroy", "", handle::delete, "alias of delete"),
+    Row("delete", "", command::delete_self, "delete; partitions are stopped in the background"),
+    Row("destroy", "", command::delete_self, "alias of delete"),
 ]);
 
 impl Object for Consumer {

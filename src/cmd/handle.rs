@@ -10,7 +10,6 @@ use super::master::{get_or_set_encoding, set_partitioner};
 use super::pump::{Serve, ServeTask, Verdict};
 use super::tps;
 use crate::error::Error;
-use crate::tcl::command;
 use crate::tcl::{Args, Call, Flow, Obj, Object, Outcome};
 
 /// An object with a client of its own.
@@ -173,10 +172,4 @@ pub fn poll<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
             Verdict::Wait
         }
     })))
-}
-
-/// `delete`
-pub fn delete<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
-    command::delete(c.interp, c.this.id());
-    Ok(Flow::Empty)
 }

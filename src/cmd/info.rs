@@ -3,11 +3,10 @@
 use std::time::{Duration, Instant};
 
 use super::core::Core;
-use super::encoding::Encoding;
 use super::wait;
 use crate::error::{Error, Result};
-use crate::rdk::{ErrorCode, Metadata, Partitioner, Topic, TopicMeta, TopicSel};
-use crate::tcl::{Args, Flow, Obj};
+use crate::rdk::{ErrorCode, Metadata, TopicMeta, TopicSel};
+use crate::tcl::{Args, Obj};
 
 /// What a query may take when the call says nothing, in milliseconds.
 pub const QUERY: i32 = 5000;
@@ -124,24 +123,4 @@ pub fn describe(core: &Core, timeout: i32) -> Result<String> {
 /// `-timeout ms`, or the time that queries have.
 pub fn query_time(args: &Args<'_>) -> Result<i32> {
     Ok(args.opt("-timeout").map_or(Ok(QUERY), |w| Args::time(w, "-timeout"))?)
-}
-
-/// `info partitions ?-timeout ms?` of topic objects.
-pub fn topic_partitions(core: &Core, name: &str, args: &Args<'_>) -> Result<Flow> {
-    Ok(Obj::int(partitions(core, name, query_time(args)?)?.into()).into())
-}
-
-/// `info consistent_partition key ?-timeout ms?` of topic objects: of the bytes that `produce` would
-/// send. -1 when the topic has no partitions yet.
-pub fn consistent_partition(
-    core: &Core,
-    topic: &Topic,
-    encoding: &Encoding,
-    args: &Args<'_>,
-) -> Result<Flow> {
-    let count = partitions(core, topic.name(), query_time(args)?)?;
-    let key = encoding.encode(args.at(0)?, "key")?;
-    let partition =
-        if count == 0 { -1 } else { Partitioner::Consistent.partition(topic, &key, count) };
-    Ok(Obj::int(partition.into()).into())
 }

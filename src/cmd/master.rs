@@ -63,8 +63,8 @@ static TABLE: Table<Master> = Table::new(&[
     Row("logger none", "", logger_none, "log nowhere"),
     Row("logger callback", "?prefix?", logger_callback, "log to a callback"),
     Row("encoding", "?name?", encoding, "tell or set how text turns into bytes"),
-    Row("delete", "", delete, "delete the object; its handles stay"),
-    Row("destroy", "", delete, "alias of delete"),
+    Row("delete", "", command::delete_self, "delete the object; its handles stay"),
+    Row("destroy", "", command::delete_self, "alias of delete"),
 ]);
 
 impl Object for Master {
@@ -299,11 +299,5 @@ pub fn get_or_set_encoding(cell: &RefCell<Encoding>, word: Option<&Obj>) -> Resu
     let Some(word) = word else { return Ok(Obj::text(cell.borrow().name()).into()) };
     let encoding = Encoding::parse(word)?;
     *cell.borrow_mut() = encoding;
-    Ok(Flow::Empty)
-}
-
-/// `delete`
-fn delete(c: &C<'_>) -> Out {
-    command::delete(c.interp, c.this.id);
     Ok(Flow::Empty)
 }

@@ -32,8 +32,8 @@ static TABLE: Table<Mock> = Table::new(&[
     Row("coordinator", "kind key id", coordinator, "move a group's or transaction's coordinator"),
     Row("requests", "?api?", requests, "the requests that were received"),
     Row("rebalance_delay", "ms", rebalance_delay, "how long a group's first rebalance waits"),
-    Row("delete", "", delete, "end the cluster"),
-    Row("destroy", "", delete, "alias of delete"),
+    Row("delete", "", command::delete_self, "end the cluster"),
+    Row("destroy", "", command::delete_self, "alias of delete"),
 ]);
 
 impl Object for Mock {
@@ -251,11 +251,5 @@ fn requests(c: &C<'_>) -> Out {
 fn rebalance_delay(c: &C<'_>) -> Out {
     let ms = delay(c.args.at(0)?)?;
     c.this.with(|m| m.rebalance_delay(ms))?;
-    Ok(Flow::Empty)
-}
-
-/// `delete`
-fn delete(c: &C<'_>) -> Out {
-    command::delete(c.interp, c.this.id);
     Ok(Flow::Empty)
 }

@@ -29,6 +29,7 @@ mod store;
 mod stream;
 mod subscriber;
 mod subscription;
+mod topic;
 mod topic_consumer;
 mod topic_producer;
 mod tps;

@@ -65,8 +65,13 @@ static TABLE: Table<Producer> = Table::new(&[
     Row("encoding", "?name?", handle::encoding, "tell or set how text turns into bytes"),
     Row("linger_on_close", "?ms?", handle::linger_on_close, "what delivery gets at the end"),
     Row("close", "?timeoutMS? ?-timeout ms?", close, "deliver what is queued, then delete"),
-    Row("delete", "", handle::delete, "delete; what is queued is delivered in the background"),
-    Row("destroy", "", handle::delete, "alias of delete"),
+    Row(
+        "delete",
+        "",
+        command::delete_self,
+        "delete; what is queued is delivered in the background",
+    ),
+    Row("destroy", "", command::delete_self, "alias of delete"),
 ]);
 
 impl Object for Producer {

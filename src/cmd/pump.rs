@@ -37,6 +37,9 @@ pub trait Serve: Sized + 'static {
     /// A call has ended.
     fn done(self: &Rc<Self>, called: Self::Called, code: Code);
 
+    /// So many calls took so long, all together: the next batch is sized by it.
+    fn spent(&self, _took: Duration, _calls: u32) {}
+
     /// The end of a turn or of a blocking call.
     fn settle(self: &Rc<Self>);
 
@@ -55,37 +58,48 @@ pub trait Serve: Sized + 'static {
 pub struct PumpTask<S: Serve> {
     object: Rc<S>,
     called: Option<S::Called>,
-    until: Option<Instant>,
+    since: Option<Instant>,
+    calls: u32,
 }
 
 impl<S: Serve> PumpTask<S> {
     pub fn new(object: Rc<S>) -> PumpTask<S> {
-        PumpTask { object, called: None, until: None }
+        PumpTask { object, called: None, since: None, calls: 0 }
+    }
+}
+
+impl<S: Serve> PumpTask<S> {
+    fn end(&mut self, now: Instant) -> Next {
+        if let Some(since) = self.since.filter(|_| self.calls > 0) {
+            self.object.spent(now - since, self.calls);
+        }
+        self.object.settle();
+        Next::Done(None)
     }
 }
 
 impl<S: Serve> Task for PumpTask<S> {
     fn step(&mut self, _interp: Interp, code: Code, words: &mut Vec<Obj>) -> Next {
         if let Some(called) = self.called.take() {
+            self.calls += 1;
             self.object.done(called, code);
         }
         let now = Instant::now();
-        let until = *self.until.get_or_insert(now + BUDGET);
-        let core = self.object.core().clone();
-        if core.can_call() {
-            if now >= until {
-                self.object.settle();
-                self.object.again();
-                return Next::Done(None);
-            }
-            self.called = self.object.next_call(words, What::All);
-            if self.called.is_some() {
-                core.before_call();
-                return Next::Call;
-            }
+        let since = *self.since.get_or_insert(now);
+        if !self.object.core().can_call() {
+            return self.end(now);
         }
-        self.object.settle();
-        Next::Done(None)
+        if now - since >= BUDGET {
+            let end = self.end(now);
+            self.object.again();
+            return end;
+        }
+        self.called = self.object.next_call(words, What::All);
+        if self.called.is_none() {
+            return self.end(now);
+        }
+        self.object.core().before_call();
+        Next::Call
     }
 }
 

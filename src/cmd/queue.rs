@@ -44,8 +44,8 @@ static TABLE: Table<QueueObject> = Table::new(&[
     ),
     Row("length", "", length, "how many messages wait"),
     Row("encoding", "?name?", encoding, "tell or set how bytes turn into text"),
-    Row("delete", "", delete, "delete the object"),
-    Row("destroy", "", delete, "alias of delete"),
+    Row("delete", "", command::delete_self, "delete the object"),
+    Row("destroy", "", command::delete_self, "alias of delete"),
 ]);
 
 impl Object for QueueObject {
@@ -157,10 +157,4 @@ fn length(c: &C<'_>) -> Out {
 /// `encoding ?name?`
 fn encoding(c: &C<'_>) -> Out {
     super::master::get_or_set_encoding(&c.this.stream.encoding, c.args.get(0))
-}
-
-/// `delete`
-fn delete(c: &C<'_>) -> Out {
-    command::delete(c.interp, c.this.id);
-    Ok(Flow::Empty)
 }

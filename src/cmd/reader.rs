@@ -179,11 +179,11 @@ impl Reader {
         Ok(n)
     }
 
-    /// Adapts the batch to what the last callback cost: a batch should be done within a turn.
-    pub fn adapt(&self, cost: std::time::Duration) {
-        let per_turn = 2_000_000 / (cost.as_nanos().max(1));
+    /// Adapts the batch to what the last callbacks cost: a batch should be done within a turn.
+    pub fn adapt(&self, took: std::time::Duration, calls: u32) {
+        let per_turn = 2_000_000 / (took.as_nanos() / u128::from(calls.max(1))).max(1);
         let size = usize::try_from(per_turn).unwrap_or(MOST).clamp(LEAST, MOST);
-        // Halfway each time, so that one slow callback changes little.
+        // Halfway each time, so that one slow turn changes little.
         self.size.set((self.size.get() + size).div_ceil(2).clamp(LEAST, MOST));
     }
 

@@ -98,6 +98,20 @@ fn next_or_end<R: Reading>(this: &R) -> Found {
     }
 }
 
+/// An error to throw, whose detail says where it belongs.
+fn located(e: ClientError) -> rdk::Error {
+    let ClientError { mut error, topic, partition } = e;
+    if let Some(topic) = topic.filter(|t| !t.is_empty() && !error.detail.contains(t.as_str())) {
+        let place = match partition.filter(|p| *p >= 0) {
+            Some(p) => format!("topic \"{topic}\" partition {p}"),
+            None => format!("topic \"{topic}\""),
+        };
+        let sep = if error.detail.is_empty() { "" } else { "; " };
+        error.detail = format!("{}{sep}{place}", error.detail);
+    }
+    error
+}
+
 /// A count of messages.
 pub fn count(word: &Obj) -> Result<usize> {
     let n = word.get_int("count")?;
@@ -145,7 +159,7 @@ pub fn array<R: Reading>(
                 }
             }
         }
-        Found::Error(e) => Verdict::Fail(e.error.into()),
+        Found::Error(e) => Verdict::Fail(located(e).into()),
         Found::End => nothing(Without::End),
         Found::Nothing if over || !reader.is_open() => nothing(Without::Time),
         Found::Nothing => Verdict::Wait,
@@ -192,7 +206,7 @@ pub fn list<R: Reading>(this: &Rc<R>, args: &Args<'_>, first: usize) -> Result<F
                     reader.reader().hand_out(&held);
                     n += 1;
                 }
-                Found::Error(e) if n == 0 => return Verdict::Fail(e.error.into()),
+                Found::Error(e) if n == 0 => return Verdict::Fail(located(e).into()),
                 Found::Error(e) => {
                     // It ends the list, and the next call throws it.
                     reader.keep_error(e);
@@ -225,6 +239,7 @@ pub fn batch<R: Reading>(this: &Rc<R>, args: &Args<'_>, first: usize) -> Result<
         fields: Vec::new(),
         known: None,
         done: 0,
+        since: None,
         at: At::Start,
     })))
 }
@@ -233,7 +248,7 @@ pub fn batch<R: Reading>(this: &Rc<R>, args: &Args<'_>, first: usize) -> Result<
 enum At<R: Reading> {
     Start,
     /// The body runs for a message.
-    Message(Held, Instant),
+    Message(Held),
     /// The body runs for a message error.
     Error,
     /// A rebalance callback runs.
@@ -250,11 +265,16 @@ struct Batch<R: Reading> {
     fields: Vec<Obj>,
     known: Option<Vec<Obj>>,
     done: usize,
+    /// When the first body began.
+    since: Option<Instant>,
     at: At<R>,
 }
 
 impl<R: Reading> Batch<R> {
     fn end(&self) -> Next {
+        if let Some(since) = self.since {
+            self.this.spent(since.elapsed(), u32::try_from(self.done).unwrap_or(u32::MAX));
+        }
         self.this.settle();
         // A callback that was set meanwhile, or messages that came, have used their wake up.
         self.this.again();
@@ -276,8 +296,7 @@ impl<R: Reading> Batch<R> {
                 return None;
             }
             At::Error => self.this.reader().finished(false),
-            At::Message(held, since) => {
-                self.this.reader().adapt(since.elapsed());
+            At::Message(held) => {
                 let counts = code != Code::ERROR && self.this.is_open();
                 self.this.reader().finished(counts);
                 if code == Code::ERROR && held.still_valid() {
@@ -311,7 +330,7 @@ impl<R: Reading> Batch<R> {
                 let encoding = self.this.encoding();
                 self.fields.clear();
                 words.fields(held.message.view(), &encoding, &mut self.fields);
-                At::Message(held, Instant::now())
+                At::Message(held)
             }
             Found::Error(e) => {
                 self.fields = words.error_fields(&e.error, e.topic.as_deref(), e.partition);
@@ -320,11 +339,12 @@ impl<R: Reading> Batch<R> {
         };
         let set = words.set_array(interp, &self.array, &self.fields, &mut self.known);
         match at {
-            At::Message(held, since) if set.is_ok() => {
+            At::Message(held) if set.is_ok() => {
                 self.this.reader().give(&held);
-                self.at = At::Message(held, since);
+                self.since.get_or_insert_with(Instant::now);
+                self.at = At::Message(held);
             }
-            At::Message(held, _) => self.this.reader().put_back(held),
+            At::Message(held) => self.this.reader().put_back(held),
             At::Error if set.is_ok() => {
                 self.this.reader().give_error();
                 self.at = At::Error;
@@ -375,7 +395,7 @@ impl<R: Reading> Drop for Batch<R> {
     }
 }
 
-/// Puts together the next call of a timed callback.
+/// Puts together the call for the next message.
 type Fill<R> = Box<dyn Fn(&Rc<R>, &mut Vec<Obj>) -> Option<<R as Serve>::Called>>;
 
 /// The first generation's `consume_callback ... timeoutMS prefix`: waits for a message, calls the

@@ -39,6 +39,9 @@ impl Kind {
 /// single partitions, an eager one replaces the assignment. An error event is answered by holding
 /// nothing.
 pub fn answer(client: &Client, code: ErrorCode, list: &PartitionList) -> Result<()> {
+    if client.closed() {
+        return Ok(());
+    }
     let cooperative = client.rebalance_protocol() == "COOPERATIVE";
     match code {
         ErrorCode::ASSIGN_PARTITIONS if cooperative => client.incremental_assign(list),

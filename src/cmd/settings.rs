@@ -227,8 +227,9 @@ mod tests {
     #[test]
     fn a_bad_secret_is_not_quoted() {
         let mut s = Settings::client();
+        // Seen as data: making an errorCode needs Tcl.
         let e = s.set("ssl.key.pem", "not-a-pem\0").unwrap_err();
-        assert!(!e.parts().0.contains("not-a-pem"), "{}", e.parts().0);
+        assert!(!format!("{e:?}").contains("not-a-pem"), "{e:?}");
         assert!(s.set("sasl.password", "[redacted]").is_err());
     }
 

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
 use super::consumer::Consumer;
 use super::core::{Core, Doorbell};
@@ -33,7 +33,7 @@ pub struct Stream {
 /// What has to be finished after a call.
 pub enum Called {
     Error,
-    Message { since: Instant },
+    Message,
 }
 
 impl Stream {
@@ -117,7 +117,7 @@ impl Stream {
                 let dict = core.words.callback_dict(m, &self.encoding.borrow(), old);
                 self.reader.give(&held);
                 callback.fill(dict, words);
-                Some(Called::Message { since: Instant::now() })
+                Some(Called::Message)
             }
             Err(e) => error(&e.error, e.topic.as_deref(), e.partition, words),
         }
@@ -133,7 +133,7 @@ impl Serve for Stream {
 
     fn next_call(self: &Rc<Self>, words: &mut Vec<Obj>, what: What) -> Option<Called> {
         if what == What::Group {
-            self.core().drain();
+            self.core().drain_news();
         }
         if what == What::All && self.may_give() {
             return self.next_message_call(words);
@@ -144,11 +144,12 @@ impl Serve for Stream {
     fn done(self: &Rc<Self>, called: Called, code: Code) {
         match called {
             Called::Error => self.reader.finished(false),
-            Called::Message { since } => {
-                self.reader.adapt(since.elapsed());
-                self.reader.finished(code.is_ok() && self.is_open());
-            }
+            Called::Message => self.reader.finished(code.is_ok() && self.is_open()),
         }
+    }
+
+    fn spent(&self, took: Duration, calls: u32) {
+        self.reader.adapt(took, calls);
     }
 
     fn settle(self: &Rc<Self>) {

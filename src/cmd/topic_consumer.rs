@@ -8,15 +8,15 @@ use std::sync::Arc;
 use super::consumer::Consumer;
 use super::core::Core;
 use super::encoding::Encoding;
-use super::info::{self, QUERY};
+use super::info::QUERY;
 use super::kafka::Compat;
 use super::live::Started;
-use super::master::get_or_set_encoding;
 use super::pump::{Serve, Verdict};
 use super::queue::QueueObject;
 use super::reading::{self, TimedCallback, Without};
 use super::settings::Settings;
 use super::stream::Stream;
+use super::topic::{self, TopicObject};
 use super::tps::{bad_offset, parse_offset, parse_partition};
 use super::wait;
 use crate::error::{Error, Result};
@@ -73,21 +73,26 @@ static TABLE: Table<TopicConsumer> = Table::new(&[
     Row("resume", "partition", resume, "read again"),
     Row("store_offset", "partition offset", store_offset, "name the last processed message"),
     Row("started", "", started, "the partitions that are started"),
-    Row("info name", "", info_name, "the topic's name"),
-    Row("info topic", "", info_name, "alias of info name"),
-    Row("info partitions", "?-timeout ms?", info_partitions, "how many partitions the topic has"),
+    Row("info name", "", topic::info_name, "the topic's name"),
+    Row("info topic", "", topic::info_name, "alias of info name"),
+    Row(
+        "info partitions",
+        "?-timeout ms?",
+        topic::info_partitions,
+        "how many partitions the topic has",
+    ),
     Row(
         "info consistent_partition",
         "key ?-timeout ms?",
-        info_consistent,
+        topic::info_consistent,
         "the partition that the consistent partitioner has for a key",
     ),
-    Row("info output_queue_length", "", info_outq, "0: a consumer sends no messages"),
-    Row("creator", "subcommand ?arg ...?", creator, "call the handle that made the topic"),
-    Row("config", "?key?", config, "the topic's configuration, fixed once it exists"),
-    Row("encoding", "?name?", encoding, "tell or set how bytes turn into text"),
-    Row("delete", "", delete, "stop all partitions and delete the object"),
-    Row("destroy", "", delete, "alias of delete"),
+    Row("info output_queue_length", "", topic::info_outq, "0: a consumer sends no messages"),
+    Row("creator", "subcommand ?arg ...?", topic::creator, "call the handle that made the topic"),
+    Row("config", "?key?", topic::config, "the topic's configuration, fixed once it exists"),
+    Row("encoding", "?name?", topic::encoding, "tell or set how bytes turn into text"),
+    Row("delete", "", command::delete_self, "stop all partitions and delete the object"),
+    Row("destroy", "", command::delete_self, "alias of delete"),
 ]);
 
 impl Object for TopicConsumer {
@@ -122,6 +127,30 @@ impl Object for TopicConsumer {
     }
 }
 
+impl TopicObject for TopicConsumer {
+    type Creator = Consumer;
+
+    fn creator(&self) -> &Rc<Consumer> {
+        &self.consumer
+    }
+
+    fn core(&self) -> &Rc<Core> {
+        self.consumer.core()
+    }
+
+    fn topic(&self) -> &Topic {
+        &self.topic
+    }
+
+    fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    fn encoding(&self) -> &RefCell<Encoding> {
+        &self.encoding
+    }
+}
+
 impl TopicConsumer {
     pub fn new(consumer: Rc<Consumer>, topic: Topic, settings: Settings) -> TopicConsumer {
         let encoding = Rc::new(RefCell::new(consumer.core().encoding.borrow().clone()));
@@ -133,10 +162,6 @@ impl TopicConsumer {
             encoding,
             started: RefCell::default(),
         }
-    }
-
-    fn core(&self) -> &Rc<Core> {
-        self.consumer.core()
     }
 
     fn place(&self, partition: i32) -> Started {
@@ -456,47 +481,4 @@ fn started(c: &C<'_>) -> Out {
     let partitions: Vec<Obj> =
         c.this.started.borrow().keys().map(|p| Obj::int((*p).into())).collect();
     Ok(Obj::list(&partitions).into())
-}
-
-/// `info name`
-fn info_name(c: &C<'_>) -> Out {
-    Ok(Obj::text(c.this.topic.name()).into())
-}
-
-/// `info partitions ?-timeout ms?`
-fn info_partitions(c: &C<'_>) -> Out {
-    info::topic_partitions(c.this.core(), c.this.topic.name(), &c.args)
-}
-
-/// `info consistent_partition key ?-timeout ms?`
-fn info_consistent(c: &C<'_>) -> Out {
-    info::consistent_partition(c.this.core(), &c.this.topic, &c.this.encoding.borrow(), &c.args)
-}
-
-/// `info output_queue_length`
-fn info_outq(c: &C<'_>) -> Out {
-    Ok(Obj::int(c.this.core().live.undelivered() as i64).into())
-}
-
-/// `creator subcommand ?arg ...?`
-fn creator(c: &C<'_>) -> Out {
-    let mut words = vec![Obj::text("creator"), c.args.at(0)?.clone()];
-    words.extend_from_slice(c.args.rest);
-    Consumer::table().call(c.interp, &c.this.consumer, &words)
-}
-
-/// `config ?key?`
-fn config(c: &C<'_>) -> Out {
-    c.this.settings.show(c.args.get(0))
-}
-
-/// `encoding ?name?`
-fn encoding(c: &C<'_>) -> Out {
-    get_or_set_encoding(&c.this.encoding, c.args.get(0))
-}
-
-/// `delete`
-fn delete(c: &C<'_>) -> Out {
-    command::delete(c.interp, c.this.id);
-    Ok(Flow::Empty)
 }

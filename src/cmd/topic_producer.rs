@@ -7,11 +7,10 @@ use std::sync::OnceLock;
 
 use super::core::Core;
 use super::encoding::Encoding;
-use super::info;
-use super::master::get_or_set_encoding;
 use super::producer::Producer;
 use super::pump::{Serve, ServeTask, Verdict};
 use super::settings::Settings;
+use super::topic::{self, TopicObject};
 use crate::error::{Error, Result};
 use crate::rdk::{self, ErrorCode, Record, Topic};
 use crate::tcl::command::{self, new_id};
@@ -34,21 +33,21 @@ static TABLE: Table<TopicProducer> = Table::new(&[
         "queue one message",
     ),
     Row("produce_batch", "partition list", produce_batch, "queue a list of messages"),
-    Row("info name", "", info_name, "the topic's name"),
-    Row("info topic", "", info_name, "alias of info name"),
-    Row("info partitions", "?-timeout ms?", info_partitions, "how many partitions the topic has"),
+    Row("info name", "", topic::info_name, "the topic's name"),
+    Row("info topic", "", topic::info_name, "alias of info name"),
+    Row("info partitions", "?-timeout ms?", topic::info_partitions, "how many partitions the topic has"),
     Row(
         "info consistent_partition",
         "key ?-timeout ms?",
-        info_consistent,
+        topic::info_consistent,
         "the partition that the consistent partitioner has for a key",
     ),
-    Row("info output_queue_length", "", info_outq, "messages of the handle not delivered yet"),
-    Row("creator", "subcommand ?arg ...?", creator, "call the handle that made the topic"),
-    Row("config", "?key?", config, "the topic's configuration, fixed once it exists"),
-    Row("encoding", "?name?", encoding, "tell or set how text turns into bytes"),
-    Row("delete", "", delete, "delete the object"),
-    Row("destroy", "", delete, "alias of delete"),
+    Row("info output_queue_length", "", topic::info_outq, "messages of the handle not delivered yet"),
+    Row("creator", "subcommand ?arg ...?", topic::creator, "call the handle that made the topic"),
+    Row("config", "?key?", topic::config, "the topic's configuration, fixed once it exists"),
+    Row("encoding", "?name?", topic::encoding, "tell or set how text turns into bytes"),
+    Row("delete", "", command::delete_self, "delete the object"),
+    Row("destroy", "", command::delete_self, "alias of delete"),
 ]);
 
 impl Object for TopicProducer {
@@ -77,15 +76,34 @@ impl Object for TopicProducer {
     }
 }
 
+impl TopicObject for TopicProducer {
+    type Creator = Producer;
+
+    fn creator(&self) -> &Rc<Producer> {
+        &self.producer
+    }
+
+    fn core(&self) -> &Rc<Core> {
+        self.producer.core()
+    }
+
+    fn topic(&self) -> &Topic {
+        &self.topic
+    }
+
+    fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    fn encoding(&self) -> &RefCell<Encoding> {
+        &self.encoding
+    }
+}
+
 impl TopicProducer {
     pub fn new(producer: Rc<Producer>, topic: Topic, settings: Settings) -> TopicProducer {
         let encoding = RefCell::new(producer.core().encoding.borrow().clone());
         TopicProducer { id: new_id(), producer, topic: Rc::new(topic), settings, encoding }
-    }
-
-    #[inline]
-    fn core(&self) -> &Rc<Core> {
-        self.producer.core()
     }
 
     /// Queues a message; a full queue is drained of its reports and tried once more.
@@ -233,9 +251,7 @@ fn partition(word: &Obj) -> Result<i32> {
 /// e? ?-command prefix? ?-block ms?`
 fn produce(c: &C<'_>) -> Out {
     let topic = c.this;
-    if topic.core().has_news() {
-        topic.core().drain();
-    }
+    topic.core().drain_news();
     let partition = partition(c.args.at(0)?)?;
     let message = Message::sort(&c.args, 1)?;
     let (mut command, mut block) = (None, None);
@@ -309,7 +325,7 @@ fn element_usage() -> Result<&'static Usage> {
 /// any is queued.
 fn produce_batch(c: &C<'_>) -> Out {
     let topic = c.this;
-    topic.core().drain();
+    topic.core().drain_news();
     let partition = partition(c.args.at(0)?)?;
     let usage = element_usage()?;
     // First all lists, then all bytes: see `Message`.
@@ -399,47 +415,4 @@ fn batch_outcome(count: usize, failed: Vec<(usize, rdk::Error)>) -> Out {
         failed: failed.into_iter().map(|(i, e)| (Obj::int(i as i64), e)).collect(),
         done: Obj::empty(),
     })
-}
-
-/// `info name`
-fn info_name(c: &C<'_>) -> Out {
-    Ok(Obj::text(c.this.topic.name()).into())
-}
-
-/// `info partitions ?-timeout ms?`
-fn info_partitions(c: &C<'_>) -> Out {
-    info::topic_partitions(c.this.core(), c.this.topic.name(), &c.args)
-}
-
-/// `info consistent_partition key ?-timeout ms?`
-fn info_consistent(c: &C<'_>) -> Out {
-    info::consistent_partition(c.this.core(), &c.this.topic, &c.this.encoding.borrow(), &c.args)
-}
-
-/// `info output_queue_length`
-fn info_outq(c: &C<'_>) -> Out {
-    Ok(Obj::int(c.this.core().live.undelivered() as i64).into())
-}
-
-/// `creator subcommand ?arg ...?`
-fn creator(c: &C<'_>) -> Out {
-    let mut words = vec![Obj::text("creator"), c.args.at(0)?.clone()];
-    words.extend_from_slice(c.args.rest);
-    Producer::table().call(c.interp, &c.this.producer, &words)
-}
-
-/// `config ?key?`
-fn config(c: &C<'_>) -> Out {
-    c.this.settings.show(c.args.get(0))
-}
-
-/// `encoding ?name?`
-fn encoding(c: &C<'_>) -> Out {
-    get_or_set_encoding(&c.this.encoding, c.args.get(0))
-}
-
-/// `delete`
-fn delete(c: &C<'_>) -> Out {
-    command::delete(c.interp, c.this.id);
-    Ok(Flow::Empty)
 }

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::error::Error;
 use super::guard::guard;
 use super::interp::{c_text, Entry, Interp, Token};
-use super::method::{Flow, Object};
+use super::method::{Call, Flow, Object, Outcome};
 use super::obj::Obj;
 use super::sys::{self, Tcl_Interp, Tcl_Obj};
 use super::task::{drive, raise_panic, Failure, Frame, Raise};
@@ -142,6 +142,12 @@ pub fn delete(interp: Interp, id: u64) {
     if let Some(entry) = interp.state().command_of(id) {
         interp.delete_command(entry.token);
     }
+}
+
+/// The method `delete` of every object: removes its own command.
+pub fn delete_self<T: Object>(c: &Call<'_, T>) -> Outcome<T> {
+    delete(c.interp, c.this.id());
+    Ok(Flow::Empty)
 }
 
 unsafe extern "C-unwind" fn object_proc<T: Object>(

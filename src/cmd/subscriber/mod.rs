@@ -1,20 +1,23 @@
 //! `$subscriber`: a member of a consumer group, or a reader of assigned partitions.
 
+mod group;
+
 use std::cell::{Cell, Ref, RefCell};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::core::{Core, Life, Plan};
-use super::encoding::Encoding;
-use super::handle::{self, Handle};
-use super::live::LEAVE;
-use super::pump::{PumpTask, Serve, What};
-use super::reader::{Hand, Reader};
-use super::reading::{self, Reading};
-use super::rebalance::{answer, Kind};
-use super::{consume, offsets, subscription};
+use crate::cmd::core::{Core, Doorbell, Life, Plan};
+use crate::cmd::encoding::Encoding;
+use crate::cmd::handle::{self, Handle};
+use crate::cmd::live::LEAVE;
+use crate::cmd::pump::{PumpTask, Serve, What};
+use crate::cmd::reader::{Hand, Reader};
+use crate::cmd::reading::{self, Reading};
+use crate::cmd::rebalance::{answer, Kind};
+use crate::cmd::{consume, offsets, subscription};
 use crate::error::{Error, Result};
-use crate::rdk::{self, ClientError, ErrorCode, Event, PartitionList, Queue, Rebalance};
+use crate::rdk::{self, ClientError, ErrorCode, PartitionList, Queue};
 use crate::tcl::command;
 use crate::tcl::event::{Timer, Turn};
 use crate::tcl::{Code, Interp, Obj, Object, Prefix, Row, Slot, State, Table, Task};
@@ -23,6 +26,7 @@ pub struct Subscriber {
     core: Rc<Core>,
     pub reader: Reader,
     group: Queue,
+    group_bell: Arc<Doorbell>,
     pub callback: Slot,
     pub rebalance_callback: Slot,
     /// `on_error stop`: an error in the callback removes it and goes back to that message.
@@ -112,8 +116,8 @@ static TABLE: Table<Subscriber> = Table::new(&[
     ),
     Row("encoding", "?name?", handle::encoding, "tell or set how bytes turn into text"),
     Row("close", "?timeoutMS? ?-timeout ms?", consume::close, "commit, leave the group, delete"),
-    Row("delete", "", handle::delete, "delete; the group is left in the background"),
-    Row("destroy", "", handle::delete, "alias of delete"),
+    Row("delete", "", command::delete_self, "delete; the group is left in the background"),
+    Row("destroy", "", command::delete_self, "alias of delete"),
 ]);
 
 impl Object for Subscriber {
@@ -140,6 +144,18 @@ impl Object for Subscriber {
         self.callback.set(None);
         self.core.linger(self.clone());
         let open = self.core.is_open();
+        // Deleted in its rebalance callback: answered now, for once the group is left librdkafka
+        // answers no question about it any more, and asking would wait for ever.
+        if let Some(pending) = &mut *self.rebalance.borrow_mut() {
+            if open && !std::mem::replace(&mut pending.answered, true) {
+                let code = match pending.kind {
+                    Kind::Assign => ErrorCode::ASSIGN_PARTITIONS,
+                    Kind::Revoke | Kind::Lost => ErrorCode::REVOKE_PARTITIONS,
+                };
+                // A refusal means that the group has gone on without us; leaving it goes on too.
+                let _ = answer(&self.core.client, code, &pending.list);
+            }
+        }
         self.begin_close(LEAVE);
         if open {
             self.leave_alone();
@@ -148,7 +164,11 @@ impl Object for Subscriber {
     }
 
     fn refuse(&self) -> Option<Error> {
-        self.core.refuse()
+        // librdkafka would wait for ever for the answer of a group that was left.
+        let left = || !self.core.is_open() && self.core.client.closed();
+        self.core
+            .refuse()
+            .or_else(|| left().then(|| Error::State("the object is being closed".to_owned())))
     }
 }
 
@@ -157,7 +177,7 @@ impl Handle for Subscriber {}
 /// What has to be finished after a call.
 pub enum Called {
     Event,
-    Message { since: Instant, hand: Hand },
+    Message(Hand),
     MessageError,
     Rebalance,
 }
@@ -171,7 +191,7 @@ impl Serve for Subscriber {
 
     fn next_call(self: &Rc<Self>, words: &mut Vec<Obj>, what: What) -> Option<Called> {
         if what == What::Group {
-            self.core.drain();
+            self.core.drain_news();
         } else if self.core.next_event_call(words) {
             return Some(Called::Event);
         }
@@ -189,8 +209,7 @@ impl Serve for Subscriber {
             Called::Event => {}
             Called::MessageError => self.reader.finished(false),
             Called::Rebalance => self.complete_rebalance(),
-            Called::Message { since, hand } => {
-                self.reader.adapt(since.elapsed());
+            Called::Message(hand) => {
                 let ok = code.is_ok();
                 self.reader.finished(ok && self.core.is_open());
                 if !ok && self.stop_on_error.get() && self.core.is_open() {
@@ -198,6 +217,10 @@ impl Serve for Subscriber {
                 }
             }
         }
+    }
+
+    fn spent(&self, took: Duration, calls: u32) {
+        self.reader.adapt(took, calls);
     }
 
     fn settle(self: &Rc<Self>) {
@@ -269,139 +292,31 @@ impl Subscriber {
             .get("max.poll.interval.ms")
             .and_then(|v| v.parse().ok())
             .unwrap_or(300_000);
-        let subscriber = Rc::new(Subscriber {
-            reader: Reader::new(client, store),
-            core: Rc::new(Core::new(plan)),
-            group,
-            callback: Slot::default(),
-            rebalance_callback: Slot::default(),
-            stop_on_error: Cell::new(false),
-            rebalance: RefCell::default(),
-            next_read: Cell::new(None),
-            keepalive: RefCell::default(),
-            keepalive_every: Duration::from_millis((max / 3).max(1)),
-            reports_ends,
-            left_alone: Cell::new(false),
-            exceeded: Cell::new(false),
+        let subscriber = Rc::new_cyclic(|weak: &Weak<Subscriber>| {
+            let core = Rc::new(Core::new(plan));
+            let group_bell = core.open(weak.clone()).twin();
+            Subscriber {
+                reader: Reader::new(client, store),
+                core,
+                group,
+                group_bell,
+                callback: Slot::default(),
+                rebalance_callback: Slot::default(),
+                stop_on_error: Cell::new(false),
+                rebalance: RefCell::default(),
+                next_read: Cell::new(None),
+                keepalive: RefCell::default(),
+                keepalive_every: Duration::from_millis((max / 3).max(1)),
+                reports_ends,
+                left_alone: Cell::new(false),
+                exceeded: Cell::new(false),
+            }
         });
-        let weak = Rc::downgrade(&subscriber);
-        let bell = subscriber.core.open(weak);
+        let bell = &subscriber.group_bell;
         subscriber.group.enable_wake(bell.clone());
-        subscriber.reader.messages.enable_wake(bell);
+        subscriber.reader.messages.enable_wake(bell.twin());
         Ok(subscriber)
     }
-
-    // ---- group events ----
-
-    /// Serves the group's events up to one that needs a call of the rebalance callback.
-    fn serve_group(&self, words: &mut Vec<Obj>) -> bool {
-        // Looking at the group's queue counts as polling. Of a member that was put out because its
-        // script does not read, it would make one that is in the group and does not read.
-        while self.rebalance.borrow().is_none() && !self.left_alone.get() && !self.exceeded.get() {
-            let Some(event) = self.group.poll(0) else { return false };
-            match event {
-                Event::Rebalance(r) => {
-                    let calls = self.begin_rebalance(r, words);
-                    if calls {
-                        return true;
-                    }
-                }
-                Event::Error(e) => {
-                    let late = e.error.code == ErrorCode::MAX_POLL_EXCEEDED;
-                    self.exceeded.set(late && !self.callback.is_set());
-                    self.core.message_error(e);
-                }
-                Event::OffsetCommit { error: Some(e), partitions } => {
-                    self.commit_failed(e, &partitions);
-                }
-                _ => {}
-            }
-        }
-        false
-    }
-
-    /// A commit that nobody waits for has failed. Nothing is lost by it: the messages come again.
-    fn commit_failed(&self, e: rdk::Error, partitions: &PartitionList) {
-        if e.code == ErrorCode::NO_OFFSET {
-            return;
-        }
-        let place = partitions.iter().next().map_or_else(String::new, |p| {
-            format!(" of topic {} partition {}", p.topic, p.partition)
-        });
-        let detail = format!("commit{place} failed: {}", e.code.text());
-        self.core.logger.say(4, "COMMIT", &self.core.live.name, detail.clone());
-        if self.core.callbacks.error().is_some() {
-            let error = rdk::Error { detail, ..e };
-            self.core.inject_error(ClientError { error, topic: None, partition: None });
-        }
-    }
-
-    /// True when the rebalance callback is to be called first.
-    fn begin_rebalance(&self, r: Rebalance, words: &mut Vec<Obj>) -> bool {
-        let kind = Kind::of(&self.core.client, &r);
-        if r.code != ErrorCode::ASSIGN_PARTITIONS && r.code != ErrorCode::REVOKE_PARTITIONS {
-            let error = rdk::Error::with_detail(r.code, "the group's rebalance failed");
-            self.core.message_error(ClientError { error, topic: None, partition: None });
-        }
-        if kind == Kind::Revoke {
-            self.reader.hand_over();
-        }
-        let callback = self.rebalance_callback.get().filter(|_| self.core.can_call());
-        let dict = kind.dict(&r.partitions);
-        let pending = Pending { kind, list: r.partitions, answered: false };
-        *self.rebalance.borrow_mut() = Some(pending);
-        match callback {
-            Some(prefix) => {
-                prefix.fill(dict, words);
-                true
-            }
-            None => {
-                self.complete_rebalance();
-                false
-            }
-        }
-    }
-
-    /// Completes the rebalance after its callback, whatever became of that.
-    fn complete_rebalance(&self) {
-        let Some(pending) = self.rebalance.borrow_mut().take() else { return };
-        let Pending { kind, list, answered } = pending;
-        let done = match kind {
-            _ if answered => Ok(()),
-            Kind::Assign => self.take_assignment(&list),
-            Kind::Revoke | Kind::Lost => {
-                if kind == Kind::Revoke {
-                    self.reader.hand_over();
-                }
-                let done = answer(&self.core.client, ErrorCode::REVOKE_PARTITIONS, &list);
-                self.reader.end(&list);
-                done.map_err(Error::from)
-            }
-        };
-        if let Err(Error::Kafka(e)) = done {
-            self.core.message_error(ClientError { error: e, topic: None, partition: None });
-        }
-        // Messages that came meanwhile have used their wake up.
-        self.core.again();
-    }
-
-    fn take_assignment(&self, list: &PartitionList) -> Result<()> {
-        let mut paused = PartitionList::new();
-        for e in list.iter() {
-            // The callback may have paused what it is about to get.
-            if self.reader.find(e.topic, e.partition).is_some_and(|p| p.is_paused()) {
-                paused.add(e.topic, e.partition)?;
-            }
-        }
-        self.reader.begin(list)?;
-        answer(&self.core.client, ErrorCode::ASSIGN_PARTITIONS, list)?;
-        if !paused.is_empty() {
-            self.core.client.pause(&mut paused)?;
-        }
-        Ok(())
-    }
-
-    // ---- messages ----
 
     fn next_message_call(&self, words: &mut Vec<Obj>) -> Option<Called> {
         let callback = self.callback.get()?;
@@ -422,7 +337,7 @@ impl Subscriber {
                 let dict = self.core.words.dict(m, &self.core.encoding.borrow());
                 self.reader.give(&held);
                 callback.fill(dict, words);
-                Some(Called::Message { since: Instant::now(), hand: held.hand() })
+                Some(Called::Message(held.hand()))
             }
             Err(e) => {
                 callback.fill(self.error_dict(&e), words);
@@ -443,6 +358,8 @@ impl Subscriber {
     /// `on_error stop`: the callback goes, and its partition goes back to the message.
     fn stop_at(&self, hand: &Hand) {
         self.callback.set(None);
+        // What was processed before it still counts.
+        self.reader.hand_over();
         let (topic, partition, offset) =
             (hand.part.topic.clone(), hand.part.partition, hand.offset);
         self.reader.restart(&topic, partition);
@@ -472,46 +389,6 @@ impl Subscriber {
             let old = self.keepalive.replace(Some(timer));
             drop(old);
         }
-    }
-
-    // ---- the end ----
-
-    /// Begins leaving the group.
-    pub fn begin_close(&self, within: Duration) {
-        if !self.core.is_open() {
-            return;
-        }
-        self.core.begin_close(Some(within));
-        if let Err(e) = self.core.live.begin_end() {
-            self.core.logger.say(4, "CLOSE", &self.core.live.name, e.code.text());
-        }
-    }
-
-    /// Leaves the group on a thread of its own. The group waits for our answer to its revoke, and the
-    /// script may be in a blocking call of another member, or have no event loop at all.
-    fn leave_alone(&self) {
-        let (live, source) = (self.core.live.clone(), self.core.source().cloned());
-        let work = move || {
-            live.serve_leave(Instant::now() + LEAVE);
-            drop(live);
-            if let Some(source) = source {
-                source.wake();
-            }
-        };
-        match std::thread::Builder::new().name("kafka-leave".into()).spawn(work) {
-            Ok(_) => self.left_alone.set(true),
-            // Then the event loop does it.
-            Err(e) => self.core.logger.say(4, "CLOSE", &self.core.live.name, e.to_string()),
-        }
-    }
-
-    fn finish(&self) {
-        self.group.disable_wake();
-        self.reader.messages.disable_wake();
-        let old = self.keepalive.take();
-        drop(old);
-        self.reader.end_all();
-        self.core.finish();
     }
 }
 

@@ -1,0 +1,258 @@
+//! What producers, consumers and subscribers have alike: a client, its events and its end.
+
+mod bell;
+mod closing;
+mod events;
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+pub use bell::Doorbell;
+pub use closing::{Life, Lingering};
+use events::Kept;
+
+use crate::cmd::callbacks::Chain;
+use crate::cmd::encoding::Encoding;
+use crate::cmd::live::{End, Live, Parts};
+use crate::cmd::logger::Logger;
+use crate::cmd::record::Words;
+use crate::cmd::settings::Settings;
+use crate::cmd::store::Store;
+use crate::cmd::wait::Calls;
+use crate::error::{Error, Result};
+use crate::rdk::{Client, ClientError, ErrorCode, Metadata, Queue, Topic};
+use crate::tcl::command::{self, Name};
+use crate::tcl::event::{self, Source, Timer, Turn};
+use crate::tcl::{Flow, Interp, Object, Prefix, State};
+
+pub struct Core {
+    pub id: u64,
+    pub state: Rc<State>,
+    pub client: Arc<Client>,
+    pub live: Arc<Live>,
+    pub callbacks: Chain,
+    pub calls: Calls,
+    pub encoding: RefCell<Encoding>,
+    pub logger: Arc<Logger>,
+    pub log_callback: Option<Prefix>,
+    pub main: Queue,
+    /// What the client was made with, for listings.
+    pub settings: Settings,
+    /// Topic configuration for the next topics (a handle's `config`).
+    pub topic_settings: RefCell<Settings>,
+    /// The configuration with which this client's topics were made: librdkafka keeps the first.
+    pub topics: RefCell<HashMap<String, BTreeMap<String, String>>>,
+    /// Topic and queue objects, by id: deleted with the handle.
+    pub children: RefCell<BTreeSet<u64>>,
+    pub metadata: RefCell<Option<(Instant, Metadata)>>,
+    pub life: Cell<Life>,
+    /// `delivery.report.only.error` was set: kept false inside and filtered here.
+    pub only_errors: bool,
+    /// The most reports that wait as values, librdkafka's own bound.
+    queue_limit: usize,
+    pub words: Rc<Words>,
+    kept: RefCell<VecDeque<Kept>>,
+    /// How many of `kept` are `Report`, and how many neither reports nor batches.
+    kept_reports: Cell<usize>,
+    kept_others: Cell<usize>,
+    /// Prefixes of `produce -command`, by the message's opaque.
+    own_reports: RefCell<HashMap<u64, Prefix>>,
+    next_opaque: Cell<u64>,
+    doorbell: OnceCell<Arc<Doorbell>>,
+    closing_timer: RefCell<Option<Timer>>,
+    /// The closing's time was over once, and what was left was purged.
+    pub gave_up: Cell<bool>,
+    /// How many messages that purge was of.
+    pub lost: Cell<usize>,
+    /// Subscribers: errors that no error callback takes, for the message callback and `consume`.
+    pub message_errors: Option<RefCell<VecDeque<ClientError>>>,
+    /// Brokers that the script added.
+    added_brokers: RefCell<String>,
+}
+
+/// What [`Core::new`] takes from the master.
+pub struct Plan {
+    pub id: u64,
+    pub state: Rc<State>,
+    pub client: Arc<Client>,
+    pub callbacks: Chain,
+    pub logger: Arc<Logger>,
+    pub log_callback: Option<Prefix>,
+    pub settings: Settings,
+    pub topic_settings: Settings,
+    pub encoding: Encoding,
+    pub only_errors: bool,
+    pub store: Arc<Store>,
+    pub end: End,
+}
+
+impl Core {
+    pub fn new(plan: Plan) -> Core {
+        let Plan { id, state, client, callbacks, logger, log_callback, settings, .. } = plan;
+        let message_errors = matches!(plan.end, End::Group(_)).then(RefCell::default);
+        let live = Live::enter(Parts {
+            id,
+            client: client.clone(),
+            store: plan.store,
+            end: plan.end,
+            logger: logger.clone(),
+            interp: state.interp.ptr() as usize,
+        });
+        let limit = client.conf().get("queue.buffering.max.messages");
+        Core {
+            id,
+            main: client.main_queue(),
+            queue_limit: limit.and_then(|v| v.parse().ok()).filter(|n| *n > 0).unwrap_or(1_000_000),
+            words: state.data::<Words>(),
+            calls: Calls::default(),
+            encoding: RefCell::new(plan.encoding),
+            topic_settings: RefCell::new(plan.topic_settings),
+            only_errors: plan.only_errors,
+            topics: RefCell::default(),
+            children: RefCell::default(),
+            metadata: RefCell::default(),
+            life: Cell::new(Life::Open),
+            kept: RefCell::default(),
+            kept_reports: Cell::new(0),
+            kept_others: Cell::new(0),
+            own_reports: RefCell::default(),
+            next_opaque: Cell::new(1),
+            doorbell: OnceCell::new(),
+            closing_timer: RefCell::default(),
+            gave_up: Cell::new(false),
+            lost: Cell::new(0),
+            message_errors,
+            added_brokers: RefCell::default(),
+            state,
+            client,
+            live,
+            callbacks,
+            logger,
+            log_callback,
+            settings,
+        }
+    }
+
+    /// Gives the object its turns, and its queues the bell.
+    pub fn open(&self, object: std::rc::Weak<dyn Turn>) -> Arc<Doorbell> {
+        let source = event::register(self.id, object);
+        let bell = Doorbell::new(source.clone());
+        self.live.set_bell(source.clone());
+        self.logger.set_source(source.clone());
+        self.calls.set_source(source.clone());
+        self.main.enable_wake(bell.clone());
+        let bell = self.doorbell.get_or_init(|| bell).clone();
+        // A wake that is enabled on a queue with events gives none.
+        source.wake();
+        bell
+    }
+
+    pub fn interp(&self) -> Interp {
+        self.state.interp
+    }
+
+    pub fn source(&self) -> Option<&Arc<Source>> {
+        self.doorbell.get().map(|b| &b.source)
+    }
+
+    /// Asks for another turn.
+    pub fn again(&self) {
+        if let Some(s) = self.source() {
+            s.again();
+        }
+    }
+
+    /// A callback is about to be called. What is still to be called for must be found by an event loop
+    /// that the callback enters: it is out of librdkafka's queue, so nothing wakes for it.
+    pub fn before_call(&self) {
+        if let Some(s) = self.source().filter(|s| !s.is_ready()) {
+            s.again();
+        }
+    }
+
+    /// Clears the wake flag for a call that serves the object itself; tells whether it was set.
+    pub fn take(&self) -> bool {
+        self.source().is_some_and(|s| s.take())
+    }
+
+    pub fn refuse(&self) -> Option<Error> {
+        self.client.forked().then_some(Error::Forked)
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.life.get() == Life::Open
+    }
+
+    /// Whether there is nothing to finish in the background: it is done already, the interpreter's
+    /// end does it, or the client is another process's.
+    pub fn is_gone(&self) -> bool {
+        self.life.get() == Life::Closed || self.state.deleted() || self.client.forked()
+    }
+
+    /// Whether callbacks may run: not once the object is finished or its interpreter gone.
+    pub fn can_call(&self) -> bool {
+        self.life.get() != Life::Closed && !self.state.deleted()
+    }
+
+    /// Makes a topic with the handle's topic configuration of now. librdkafka would keep the first
+    /// configuration of a topic without a word, so another one is refused.
+    pub fn make_topic(&self, name: &str) -> Result<(Topic, Settings)> {
+        let settings = self.topic_settings.borrow().clone();
+        let wanted = settings.fingerprint();
+        if self.topics.borrow().get(name).is_some_and(|old| *old != wanted) {
+            return Err(Error::kafka(
+                ErrorCode::CONFLICT,
+                format!("topic \"{name}\" is in use here with another configuration; librdkafka keeps the first"),
+            ));
+        }
+        let topic = Topic::new(&self.client, name, settings.topic_conf())?;
+        self.topics.borrow_mut().insert(name.to_owned(), wanted);
+        Ok((topic, settings))
+    }
+
+    /// Makes the command of an object that is deleted with the handle.
+    pub fn adopt<T: Object<Error = Error>>(
+        &self,
+        interp: Interp,
+        name: Name,
+        object: Rc<T>,
+    ) -> Result<Flow> {
+        let id = object.id();
+        let made = command::create(interp, name, object, true)?;
+        self.children.borrow_mut().insert(id);
+        Ok(made.into())
+    }
+
+    /// Deletes the topic and queue objects of the handle.
+    pub fn delete_children(&self) {
+        let children = self.children.take();
+        for id in children {
+            if let Some(entry) = self.state.command_of(id) {
+                self.interp().delete_command(entry.token);
+            }
+        }
+    }
+
+    /// Remembers brokers that the script added, for messages.
+    pub fn note_brokers(&self, list: &str) {
+        let mut added = self.added_brokers.borrow_mut();
+        if !added.is_empty() {
+            added.push(',');
+        }
+        added.push_str(list);
+    }
+
+    /// The brokers that were configured and added, for messages.
+    pub fn known_brokers(&self, configured: &str) -> String {
+        let added = self.added_brokers.borrow();
+        match (configured.is_empty(), added.is_empty()) {
+            (false, false) => format!("{configured},{added}"),
+            (false, true) => configured.to_owned(),
+            (true, false) => added.clone(),
+            (true, true) => "any broker: set bootstrap.servers or use add_brokers".to_owned(),
+        }
+    }
+}

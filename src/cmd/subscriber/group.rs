@@ -1,0 +1,162 @@
+//! A subscriber's dealings with its group: rebalances, failed commits, leaving.
+
+use std::time::{Duration, Instant};
+
+use super::{Pending, Subscriber};
+use crate::cmd::live::LEAVE;
+use crate::cmd::rebalance::{answer, Kind};
+use crate::error::{Error, Result};
+use crate::rdk::{self, ClientError, ErrorCode, Event, PartitionList, Rebalance};
+use crate::tcl::Obj;
+
+impl Subscriber {
+    /// Serves the group's events up to one that needs a call of the rebalance callback.
+    pub(super) fn serve_group(&self, words: &mut Vec<Obj>) -> bool {
+        // Looking at the group's queue counts as polling. Of a member that was put out because its
+        // script does not read, it would make one that is in the group and does not read.
+        while self.rebalance.borrow().is_none() && !self.left_alone.get() && !self.exceeded.get() {
+            if !self.group_bell.look() {
+                return false;
+            }
+            let Some(event) = self.group.poll(0) else { return false };
+            self.group_bell.more();
+            match event {
+                Event::Rebalance(r) => {
+                    let calls = self.begin_rebalance(r, words);
+                    if calls {
+                        return true;
+                    }
+                }
+                Event::Error(e) => {
+                    let late = e.error.code == ErrorCode::MAX_POLL_EXCEEDED;
+                    self.exceeded.set(late && !self.callback.is_set());
+                    self.core.message_error(e);
+                }
+                Event::OffsetCommit { error: Some(e), partitions } => {
+                    self.commit_failed(e, &partitions);
+                }
+                _ => {}
+            }
+        }
+        false
+    }
+
+    /// A commit that nobody waits for has failed. Nothing is lost by it: the messages come again.
+    fn commit_failed(&self, e: rdk::Error, partitions: &PartitionList) {
+        if e.code == ErrorCode::NO_OFFSET {
+            return;
+        }
+        let place = partitions.iter().next().map_or_else(String::new, |p| {
+            format!(" of topic {} partition {}", p.topic, p.partition)
+        });
+        let detail = format!("commit{place} failed: {}", e.code.text());
+        self.core.logger.say(4, "COMMIT", &self.core.live.name, detail.clone());
+        if self.core.callbacks.error().is_some() {
+            let error = rdk::Error { detail, ..e };
+            self.core.inject_error(ClientError { error, topic: None, partition: None });
+        }
+    }
+
+    /// True when the rebalance callback is to be called first.
+    fn begin_rebalance(&self, r: Rebalance, words: &mut Vec<Obj>) -> bool {
+        let kind = Kind::of(&self.core.client, &r);
+        if r.code != ErrorCode::ASSIGN_PARTITIONS && r.code != ErrorCode::REVOKE_PARTITIONS {
+            let error = rdk::Error::with_detail(r.code, "the group's rebalance failed");
+            self.core.message_error(ClientError { error, topic: None, partition: None });
+        }
+        if kind == Kind::Revoke {
+            self.reader.hand_over();
+        }
+        let callback = self.rebalance_callback.get().filter(|_| self.core.can_call());
+        let dict = kind.dict(&r.partitions);
+        let pending = Pending { kind, list: r.partitions, answered: false };
+        *self.rebalance.borrow_mut() = Some(pending);
+        match callback {
+            Some(prefix) => {
+                prefix.fill(dict, words);
+                true
+            }
+            None => {
+                self.complete_rebalance();
+                false
+            }
+        }
+    }
+
+    /// Completes the rebalance after its callback, whatever became of that.
+    pub(super) fn complete_rebalance(&self) {
+        let Some(pending) = self.rebalance.borrow_mut().take() else { return };
+        let Pending { kind, list, answered } = pending;
+        let done = match kind {
+            _ if answered => Ok(()),
+            Kind::Assign => self.take_assignment(&list),
+            Kind::Revoke | Kind::Lost => {
+                if kind == Kind::Revoke {
+                    self.reader.hand_over();
+                }
+                let done = answer(&self.core.client, ErrorCode::REVOKE_PARTITIONS, &list);
+                self.reader.end(&list);
+                done.map_err(Error::from)
+            }
+        };
+        if let Err(Error::Kafka(e)) = done {
+            self.core.message_error(ClientError { error: e, topic: None, partition: None });
+        }
+        // Messages that came meanwhile have used their wake up.
+        self.core.again();
+    }
+
+    fn take_assignment(&self, list: &PartitionList) -> Result<()> {
+        let mut paused = PartitionList::new();
+        for e in list.iter() {
+            // The callback may have paused what it is about to get.
+            if self.reader.find(e.topic, e.partition).is_some_and(|p| p.is_paused()) {
+                paused.add(e.topic, e.partition)?;
+            }
+        }
+        self.reader.begin(list)?;
+        answer(&self.core.client, ErrorCode::ASSIGN_PARTITIONS, list)?;
+        if !paused.is_empty() {
+            self.core.client.pause(&mut paused)?;
+        }
+        Ok(())
+    }
+
+    /// Begins leaving the group.
+    pub fn begin_close(&self, within: Duration) {
+        if !self.core.is_open() {
+            return;
+        }
+        self.core.begin_close(Some(within));
+        if let Err(e) = self.core.live.begin_end() {
+            self.core.logger.say(4, "CLOSE", &self.core.live.name, e.code.text());
+        }
+    }
+
+    /// Leaves the group on a thread of its own. The group waits for our answer to its revoke, and the
+    /// script may be in a blocking call of another member, or have no event loop at all.
+    pub(super) fn leave_alone(&self) {
+        let (live, source) = (self.core.live.clone(), self.core.source().cloned());
+        let work = move || {
+            live.serve_leave(Instant::now() + LEAVE);
+            drop(live);
+            if let Some(source) = source {
+                source.wake();
+            }
+        };
+        match std::thread::Builder::new().name("kafka-leave".into()).spawn(work) {
+            Ok(_) => self.left_alone.set(true),
+            // Then the event loop does it.
+            Err(e) => self.core.logger.say(4, "CLOSE", &self.core.live.name, e.to_string()),
+        }
+    }
+
+    pub(super) fn finish(&self) {
+        self.group.disable_wake();
+        self.reader.messages.disable_wake();
+        let old = self.keepalive.take();
+        drop(old);
+        self.reader.end_all();
+        self.core.finish();
+    }
+}

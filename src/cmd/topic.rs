@@ -1,0 +1,76 @@
+//! The subcommands that producer topics and consumer topics have alike.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::core::Core;
+use super::encoding::Encoding;
+use super::info::{self, query_time};
+use super::master::get_or_set_encoding;
+use super::settings::Settings;
+use crate::error::Error;
+use crate::rdk::{Partitioner, Topic};
+use crate::tcl::{Call, Obj, Object, Outcome};
+
+/// A topic of a handle.
+pub trait TopicObject: Object<Error = Error> {
+    /// The handle that made it.
+    type Creator: Object<Error = Error>;
+
+    fn creator(&self) -> &Rc<Self::Creator>;
+
+    fn core(&self) -> &Rc<Core>;
+
+    fn topic(&self) -> &Topic;
+
+    fn settings(&self) -> &Settings;
+
+    fn encoding(&self) -> &RefCell<Encoding>;
+}
+
+type C<'a, T> = Call<'a, T>;
+
+/// `info name`
+pub fn info_name<T: TopicObject>(c: &C<'_, T>) -> Outcome<T> {
+    Ok(Obj::text(c.this.topic().name()).into())
+}
+
+/// `info partitions ?-timeout ms?`
+pub fn info_partitions<T: TopicObject>(c: &C<'_, T>) -> Outcome<T> {
+    let n = info::partitions(c.this.core(), c.this.topic().name(), query_time(&c.args)?)?;
+    Ok(Obj::int(n.into()).into())
+}
+
+/// `info consistent_partition key ?-timeout ms?`: of the bytes that `produce` would send. -1 when the
+/// topic has no partitions yet.
+pub fn info_consistent<T: TopicObject>(c: &C<'_, T>) -> Outcome<T> {
+    let topic = c.this.topic();
+    let count = info::partitions(c.this.core(), topic.name(), query_time(&c.args)?)?;
+    let encoding = c.this.encoding().borrow();
+    let key = encoding.encode(c.args.at(0)?, "key")?;
+    let partition =
+        if count == 0 { -1 } else { Partitioner::Consistent.partition(topic, &key, count) };
+    Ok(Obj::int(partition.into()).into())
+}
+
+/// `info output_queue_length`
+pub fn info_outq<T: TopicObject>(c: &C<'_, T>) -> Outcome<T> {
+    Ok(Obj::int(c.this.core().live.undelivered() as i64).into())
+}
+
+/// `creator subcommand ?arg ...?`
+pub fn creator<T: TopicObject>(c: &C<'_, T>) -> Outcome<T> {
+    let mut words = vec![Obj::text("creator"), c.args.at(0)?.clone()];
+    words.extend_from_slice(c.args.rest);
+    T::Creator::table().call(c.interp, c.this.creator(), &words)
+}
+
+/// `config ?key?`
+pub fn config<T: TopicObject>(c: &C<'_, T>) -> Outcome<T> {
+    c.this.settings().show(c.args.get(0))
+}
+
+/// `encoding ?name?`
+pub fn encoding<T: TopicObject>(c: &C<'_, T>) -> Outcome<T> {
+    get_or_set_encoding(c.this.encoding(), c.args.get(0))
+}
