@@ -34,6 +34,7 @@ static TABLE: Table<Producer> = Table::new(&[
         "wait for delivery; gives the number undelivered",
     ),
     Row("new_topic", "cmdName topic", new_topic, "make a topic object"),
+    Row("create_queue", "cmdName", create_queue, "refused: a producer reads no messages"),
     Row(
         "config",
         "?-file path? ?key? ?value ...?",
@@ -211,6 +212,13 @@ fn new_topic(c: &C<'_>) -> Out {
     let topic = tps::parse_topic(c.args.at(1)?)?;
     let topic = Rc::new(c.this.topic(&topic)?);
     c.this.core.adopt(c.interp, name, topic)
+}
+
+/// `create_queue cmdName`: KafkaTcl had it here too, and made a queue that nothing could come into.
+fn create_queue(_c: &C<'_>) -> Out {
+    Err(Error::State(
+        "a producer reads no messages: make the queue with a consumer handle".to_owned(),
+    ))
 }
 
 /// `close ?timeoutMS? ?-timeout ms?`
