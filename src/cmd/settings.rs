@@ -57,6 +57,8 @@ impl Settings {
             Props::Client(c) => (c.get(key), Conf::is_known(key)),
             Props::Topic(t) => (t.get(key), TopicConf::is_known(key)),
         };
+        // A client's configuration has no topic properties until one is set; their defaults hold.
+        let value = value.or_else(|| TopicConf::new().get(key));
         match value {
             Some(v) => Ok(v),
             None if known => Ok(String::new()),

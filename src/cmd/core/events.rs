@@ -123,6 +123,7 @@ impl Core {
     fn keep_reports(&self, mut reports: Reports) {
         let callback = self.callbacks.delivery().is_some();
         if !callback && self.own_reports.borrow().is_empty() {
+            self.say_failed(reports);
             return;
         }
         if callback && self.callbacks.wants_all() && !self.only_errors {
@@ -137,6 +138,26 @@ impl Core {
                 self.kept_reports.set(self.kept_reports.get() + 1);
                 self.kept.borrow_mut().push_back(Kept::Report { report, to });
             }
+        }
+    }
+
+    /// Nobody takes reports. Those of failed deliveries are counted in the log, for what was accepted
+    /// must not be lost without a word.
+    fn say_failed(&self, mut reports: Reports) {
+        let mut failed = 0;
+        let mut first = None;
+        while let Some(m) = reports.next() {
+            if let Some(code) = m.error() {
+                failed += 1;
+                first.get_or_insert_with(|| (m.topic().to_owned(), code));
+            }
+        }
+        if let Some((topic, code)) = first {
+            let text = format!(
+                "{failed} message(s) for topic {topic} were not delivered: {} (no delivery report callback is set)",
+                code.text()
+            );
+            self.logger.say(3, "DELIVERY", &self.live.name, text);
         }
     }
 
