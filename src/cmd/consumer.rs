@@ -3,12 +3,14 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
+use std::sync::atomic::Ordering;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::core::{Core, Life, Plan};
 use super::handle::{self, Handle};
-use super::live::LEAVE;
 use super::pump::{PumpTask, Serve, ServeTask, Verdict, What};
+use super::query;
 use super::queue::QueueObject;
 use super::store::Store;
 use super::stream::Stream;
@@ -50,6 +52,38 @@ static TABLE: Table<Consumer> = Table::new(&[
     Row("info topics", "?-timeout ms?", handle::info_topics, "the cluster's topics"),
     Row("info brokers", "?-timeout ms?", handle::info_brokers, "the cluster's brokers"),
     Row("info partitions", "topic ?-timeout ms?", handle::info_partitions, "a topic's partitions"),
+    Row(
+        "metadata",
+        "?-topic t? ?-timeout ms? ?-command prefix?",
+        query::metadata,
+        "brokers, topics and partitions as a dict",
+    ),
+    Row("cluster_id", "?-timeout ms? ?-command prefix?", query::cluster_id, "the cluster's id"),
+    Row(
+        "controller_id",
+        "?-timeout ms? ?-command prefix?",
+        query::controller_id,
+        "the id of the broker that is the controller",
+    ),
+    Row(
+        "watermarks",
+        "?-cached? ?-timeout ms? ?-command prefix? topic partition",
+        query::watermarks,
+        "a partition's low and high watermark",
+    ),
+    Row(
+        "offsets_for_times",
+        "?-timeout ms? ?-command prefix? tp ...",
+        query::offsets_for_times,
+        "the first offset at or after a time",
+    ),
+    Row("fatal_error", "", query::fatal_error, "the error that ended the client, if any"),
+    Row(
+        "sasl_set_credentials",
+        "user password",
+        query::sasl_set_credentials,
+        "user and password for the next authentication",
+    ),
     Row("meta refresh", "?-timeout ms?", handle::meta_refresh, "fetch metadata anew"),
     Row("meta print", "?-timeout ms?", handle::meta_print, "print metadata on stdout"),
     Row("error_callback", "?prefix?", handle::error_callback, "set who gets client errors"),
@@ -60,6 +94,7 @@ static TABLE: Table<Consumer> = Table::new(&[
         "set who gets librdkafka's statistics",
     ),
     Row("encoding", "?name?", handle::encoding, "tell or set how bytes turn into text"),
+    Row("linger_on_close", "?ms?", handle::linger_on_close, "what stopping gets at the end"),
     Row("close", "?timeoutMS? ?-timeout ms?", close, "stop all partitions, then delete"),
     Row("delete", "", command::delete_self, "delete; partitions are stopped in the background"),
     Row("destroy", "", command::delete_self, "alias of delete"),
@@ -88,7 +123,7 @@ impl Object for Consumer {
             return;
         }
         self.core.linger(self.clone());
-        self.core.begin_close(Some(LEAVE));
+        self.core.begin_close(within(self.core.live.linger.load(Ordering::Relaxed)));
         self.settle();
     }
 
@@ -175,12 +210,16 @@ fn create_queue(c: &C<'_>) -> Out {
     c.this.core.adopt(c.interp, name, queue)
 }
 
+/// A time in milliseconds as a bound; -1 is none.
+fn within(ms: i32) -> Option<Duration> {
+    u64::try_from(ms).ok().map(Duration::from_millis)
+}
+
 /// `close ?timeoutMS? ?-timeout ms?`
 fn close(c: &C<'_>) -> Out {
-    let default = i32::try_from(LEAVE.as_millis()).unwrap_or(i32::MAX);
     let timeout = match c.args.get(0).or_else(|| c.args.opt("-timeout")) {
         Some(word) => Args::time(word, "timeoutMS")?,
-        None => default,
+        None => c.this.core.live.linger.load(Ordering::Relaxed),
     };
     let consumer = c.this.clone();
     // What the script was given counts, as at a commit.
@@ -188,8 +227,7 @@ fn close(c: &C<'_>) -> Out {
         stream.reader.count_all();
     }
     consumer.core.delete_children();
-    let within = u64::try_from(timeout).ok().map(std::time::Duration::from_millis);
-    consumer.core.begin_close(within);
+    consumer.core.begin_close(within(timeout));
     Ok(Flow::Run(ServeTask::new(consumer.clone(), -1, move |_, _| {
         let core = &consumer.core;
         if core.life.get() != Life::Closed {

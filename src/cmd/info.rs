@@ -20,7 +20,7 @@ pub fn refresh(core: &Core, timeout: i32) -> Result<()> {
 }
 
 /// Says which brokers did not answer: librdkafka's own error names none.
-fn unreachable(core: &Core, e: Error) -> Error {
+pub fn unreachable(core: &Core, e: Error) -> Error {
     match e {
         Error::Kafka(e) if e.detail.is_empty() => {
             let brokers = core.client.conf().get("bootstrap.servers").unwrap_or_default();

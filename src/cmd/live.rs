@@ -102,6 +102,10 @@ impl Live {
     /// Enters a client of this thread.
     pub fn enter(parts: Parts) -> Arc<Live> {
         let Parts { id, client, end, store, logger, interp } = parts;
+        let linger = match end {
+            End::Delivery => LINGER,
+            End::Group(_) | End::Partitions(_) => LEAVE.as_millis() as i32,
+        };
         let live = Arc::new(Live {
             id,
             name: client.name(),
@@ -111,7 +115,7 @@ impl Live {
             stop_done: Condvar::new(),
             store,
             bell: OnceLock::new(),
-            linger: AtomicI32::new(LINGER),
+            linger: AtomicI32::new(linger),
             logger,
             held: AtomicUsize::new(0),
             finishing: AtomicBool::new(false),
@@ -133,9 +137,6 @@ impl Live {
     }
 
     fn deadline(&self, start: Instant) -> Option<Instant> {
-        if !matches!(self.end, End::Delivery) {
-            return Some(start + LEAVE);
-        }
         match self.linger.load(Ordering::Relaxed) {
             -1 => None,
             ms => Some(start + Duration::from_millis(ms.unsigned_abs().into())),

@@ -19,6 +19,7 @@ mod mock;
 mod offsets;
 mod producer;
 mod pump;
+mod query;
 mod queue;
 mod reader;
 mod reading;

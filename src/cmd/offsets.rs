@@ -46,33 +46,6 @@ pub fn offsets(c: &C<'_>) -> Out {
     )
 }
 
-/// `watermarks ?-cached? ?-timeout ms? ?-command prefix? topic partition`
-pub fn watermarks(c: &C<'_>) -> Out {
-    let topic = tps::parse_topic(c.args.at(0)?)?;
-    let partition = tps::parse_partition(c.args.at(1)?)?;
-    let core = c.this.core();
-    let pair = |(low, high): (i64, i64)| Obj::list(&[Obj::int(low), Obj::int(high)]);
-    if c.args.opt("-cached").is_some() {
-        return Ok(pair(core.client.cached_watermarks(&topic, partition)?).into());
-    }
-    let manner = Manner::from(&c.args, QUERY)?;
-    let timeout = manner.timeout;
-    let place = format!("topic \"{topic}\" partition {partition}");
-    wait::call(
-        core,
-        manner,
-        move |client| {
-            client.query_watermarks(&topic, partition, timeout).map_err(|mut e| {
-                if e.detail.is_empty() {
-                    e.detail = place;
-                }
-                e
-            })
-        },
-        move |marks| Ok(pair(marks)),
-    )
-}
-
 /// `commit ?-async? ?-timeout ms? ?tp ...?`: without partitions, what counts as processed; the
 /// message in hand too.
 pub fn commit(c: &C<'_>) -> Out {

@@ -8,6 +8,7 @@ use super::core::{Core, Life, Plan};
 use super::handle::{self, Handle};
 use super::live;
 use super::pump::{PumpTask, Serve, ServeTask, Verdict, What};
+use super::query;
 use super::topic_producer::TopicProducer;
 use super::tps;
 use crate::error::{Error, Result};
@@ -50,6 +51,38 @@ static TABLE: Table<Producer> = Table::new(&[
     Row("info topics", "?-timeout ms?", handle::info_topics, "the cluster's topics"),
     Row("info brokers", "?-timeout ms?", handle::info_brokers, "the cluster's brokers"),
     Row("info partitions", "topic ?-timeout ms?", handle::info_partitions, "a topic's partitions"),
+    Row(
+        "metadata",
+        "?-topic t? ?-timeout ms? ?-command prefix?",
+        query::metadata,
+        "brokers, topics and partitions as a dict",
+    ),
+    Row("cluster_id", "?-timeout ms? ?-command prefix?", query::cluster_id, "the cluster's id"),
+    Row(
+        "controller_id",
+        "?-timeout ms? ?-command prefix?",
+        query::controller_id,
+        "the id of the broker that is the controller",
+    ),
+    Row(
+        "watermarks",
+        "?-cached? ?-timeout ms? ?-command prefix? topic partition",
+        query::watermarks,
+        "a partition's low and high watermark",
+    ),
+    Row(
+        "offsets_for_times",
+        "?-timeout ms? ?-command prefix? tp ...",
+        query::offsets_for_times,
+        "the first offset at or after a time",
+    ),
+    Row("fatal_error", "", query::fatal_error, "the error that ended the client, if any"),
+    Row(
+        "sasl_set_credentials",
+        "user password",
+        query::sasl_set_credentials,
+        "user and password for the next authentication",
+    ),
     Row("meta refresh", "?-timeout ms?", handle::meta_refresh, "fetch metadata anew"),
     Row("meta print", "?-timeout ms?", handle::meta_print, "print metadata on stdout"),
     Row("delivery_report callback", "?prefix?", handle::dr_callback, "set who gets reports"),

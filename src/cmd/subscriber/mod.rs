@@ -15,7 +15,7 @@ use crate::cmd::pump::{PumpTask, Serve, What};
 use crate::cmd::reader::{Hand, Reader};
 use crate::cmd::reading::{self, Reading};
 use crate::cmd::rebalance::{answer, Kind};
-use crate::cmd::{consume, offsets, subscription};
+use crate::cmd::{consume, offsets, query, subscription};
 use crate::error::{Error, Result};
 use crate::rdk::{self, ClientError, ErrorCode, PartitionList, Queue};
 use crate::tcl::command;
@@ -88,7 +88,7 @@ static TABLE: Table<Subscriber> = Table::new(&[
     Row(
         "watermarks",
         "?-cached? ?-timeout ms? ?-command prefix? topic partition",
-        offsets::watermarks,
+        query::watermarks,
         "a partition's low and high watermark",
     ),
     Row("commit", "?-async? ?-timeout ms? ?tp ...?", offsets::commit, "commit offsets"),
@@ -104,6 +104,32 @@ static TABLE: Table<Subscriber> = Table::new(&[
     Row("info topics", "?-timeout ms?", handle::info_topics, "the cluster's topics"),
     Row("info brokers", "?-timeout ms?", handle::info_brokers, "the cluster's brokers"),
     Row("info partitions", "topic ?-timeout ms?", handle::info_partitions, "a topic's partitions"),
+    Row(
+        "metadata",
+        "?-topic t? ?-timeout ms? ?-command prefix?",
+        query::metadata,
+        "brokers, topics and partitions as a dict",
+    ),
+    Row("cluster_id", "?-timeout ms? ?-command prefix?", query::cluster_id, "the cluster's id"),
+    Row(
+        "controller_id",
+        "?-timeout ms? ?-command prefix?",
+        query::controller_id,
+        "the id of the broker that is the controller",
+    ),
+    Row(
+        "offsets_for_times",
+        "?-timeout ms? ?-command prefix? tp ...",
+        query::offsets_for_times,
+        "the first offset at or after a time",
+    ),
+    Row("fatal_error", "", query::fatal_error, "the error that ended the client, if any"),
+    Row(
+        "sasl_set_credentials",
+        "user password",
+        query::sasl_set_credentials,
+        "user and password for the next authentication",
+    ),
     Row("meta refresh", "?-timeout ms?", handle::meta_refresh, "fetch metadata anew"),
     Row("meta print", "?-timeout ms?", handle::meta_print, "print metadata on stdout"),
     Row("error", "errno reason", error, "have the error callback called"),
