@@ -41,7 +41,7 @@ fn current<R>(
     let age = core.client.conf().get("metadata.max.age.ms").and_then(|v| v.parse().ok());
     let age = Duration::from_millis(age.unwrap_or(900_000));
     let fresh = match &*core.metadata.borrow() {
-        Some((at, meta)) => at.elapsed() < age && topic.map_or(true, |t| usable(meta, t).is_some()),
+        Some((at, meta)) => at.elapsed() < age && topic.is_none_or(|t| usable(meta, t).is_some()),
         None => false,
     };
     if !fresh {

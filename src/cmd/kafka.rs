@@ -105,7 +105,7 @@ fn names(c: &C<'_>) -> Out {
             // `topic` stands for both kinds of topic object.
             wanted
                 .as_ref()
-                .map_or(true, |w| e.kind == w || w == "topic" && e.kind.starts_with("topic"))
+                .is_none_or(|w| e.kind == w || w == "topic" && e.kind.starts_with("topic"))
         })
         .map(|e| e.token)
         .collect();

@@ -249,7 +249,7 @@ impl Live {
 
     /// Whether no partition is being stopped any more.
     pub fn stopped(&self) -> bool {
-        self.stopping().map_or(true, |s| s.busy.is_empty())
+        self.stopping().is_none_or(|s| s.busy.is_empty())
     }
 
     /// Serves a subscriber's leaving until it is done, at most until `deadline`.

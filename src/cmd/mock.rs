@@ -231,7 +231,7 @@ fn requests(c: &C<'_>) -> Out {
     let all = c.this.with(Cluster::requests)?;
     let rows: Vec<Obj> = all
         .iter()
-        .filter(|r| wanted.map_or(true, |w| w == r.api))
+        .filter(|r| wanted.is_none_or(|w| w == r.api))
         .map(|r| {
             let [api, broker, timestamp] = ["api", "broker", "timestamp_us"].map(Obj::text);
             Obj::list(&[

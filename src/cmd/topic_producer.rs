@@ -380,11 +380,10 @@ fn queue_all(topic: &TopicProducer, partition: i32, all: &[Bytes<'_>]) -> Vec<(u
         }
         let b = &all[i];
         let done = topic.queue(partition, b.payload.as_deref(), b.key.as_deref(), &b.more);
-        done.map_err(|e| {
+        done.inspect_err(|e| {
             if e.code == ErrorCode::QUEUE_FULL {
                 full = Some(e.clone());
             }
-            e
         })
     };
     for (i, code) in topic.topic.produce_batch(partition, &records) {
