@@ -325,7 +325,7 @@ fn has_reason(comments: &[&str], code: &[&str], index: usize) -> bool {
         if comments.get(at).is_some_and(|line| line.contains("SAFETY:")) {
             return true;
         }
-        let blank = |lines: &[&str]| lines.get(at).map_or(true, |line| line.trim().is_empty());
+        let blank = |lines: &[&str]| lines.get(at).is_none_or(|line| line.trim().is_empty());
         let has_code = !blank(code);
         // An empty line or the end of an item ends the search: the reason of the
         // function before is not this one's.
