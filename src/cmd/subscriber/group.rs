@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Pending, Subscriber};
+use crate::cmd::core::Life;
 use crate::cmd::live::LEAVE;
 use crate::cmd::rebalance::{answer, Kind};
 use crate::error::{Error, Result};
@@ -81,6 +82,26 @@ impl Subscriber {
                 false
             }
         }
+    }
+
+    /// Deleted in its rebalance callback: the rebalance is answered now. Once the group is left
+    /// librdkafka answers no question about it any more, and asking would wait for ever; and with the
+    /// interpreter going, nobody comes back to answer, while closing and even destroying the client
+    /// wait for it.
+    pub(super) fn answer_pending(&self) {
+        if self.core.client.forked() || self.core.life.get() == Life::Closed {
+            return;
+        }
+        let Some(pending) = &mut *self.rebalance.borrow_mut() else { return };
+        if std::mem::replace(&mut pending.answered, true) {
+            return;
+        }
+        let code = match pending.kind {
+            Kind::Assign => ErrorCode::ASSIGN_PARTITIONS,
+            Kind::Revoke | Kind::Lost => ErrorCode::REVOKE_PARTITIONS,
+        };
+        // A refusal means that the group has gone on without us; leaving it goes on too.
+        let _ = answer(&self.core.client, code, &pending.list);
     }
 
     /// Completes the rebalance after its callback, whatever became of that.

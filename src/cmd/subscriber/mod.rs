@@ -14,7 +14,7 @@ use crate::cmd::live::LEAVE;
 use crate::cmd::pump::{PumpTask, Serve, What};
 use crate::cmd::reader::{Hand, Reader};
 use crate::cmd::reading::{self, Reading};
-use crate::cmd::rebalance::{answer, Kind};
+use crate::cmd::rebalance::Kind;
 use crate::cmd::{consume, offsets, query, subscription};
 use crate::error::{Error, Result};
 use crate::rdk::{self, ClientError, ErrorCode, PartitionList, Queue};
@@ -164,24 +164,13 @@ impl Object for Subscriber {
     }
 
     fn deleted(self: &Rc<Self>) {
+        self.answer_pending();
         if self.core.is_gone() {
             return;
         }
         self.callback.set(None);
         self.core.linger(self.clone());
         let open = self.core.is_open();
-        // Deleted in its rebalance callback: answered now, for once the group is left librdkafka
-        // answers no question about it any more, and asking would wait for ever.
-        if let Some(pending) = &mut *self.rebalance.borrow_mut() {
-            if open && !std::mem::replace(&mut pending.answered, true) {
-                let code = match pending.kind {
-                    Kind::Assign => ErrorCode::ASSIGN_PARTITIONS,
-                    Kind::Revoke | Kind::Lost => ErrorCode::REVOKE_PARTITIONS,
-                };
-                // A refusal means that the group has gone on without us; leaving it goes on too.
-                let _ = answer(&self.core.client, code, &pending.list);
-            }
-        }
         self.begin_close(LEAVE);
         if open {
             self.leave_alone();
