@@ -96,12 +96,15 @@ impl Subscriber {
         if std::mem::replace(&mut pending.answered, true) {
             return;
         }
-        let code = match pending.kind {
-            Kind::Assign => ErrorCode::ASSIGN_PARTITIONS,
-            Kind::Revoke | Kind::Lost => ErrorCode::REVOKE_PARTITIONS,
+        // Nothing is taken any more: a fetch that begins while the client ends was seen to keep it from
+        // ending. A refusal means that the group has gone on without us; leaving it goes on too.
+        let client = &self.core.client;
+        let _ = match pending.kind {
+            Kind::Assign => answer(client, ErrorCode::ASSIGN_PARTITIONS, &PartitionList::new()),
+            Kind::Revoke | Kind::Lost => {
+                answer(client, ErrorCode::REVOKE_PARTITIONS, &pending.list)
+            }
         };
-        // A refusal means that the group has gone on without us; leaving it goes on too.
-        let _ = answer(&self.core.client, code, &pending.list);
     }
 
     /// Completes the rebalance after its callback, whatever became of that.
