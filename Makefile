@@ -30,7 +30,7 @@ export TCLLIBPATH := {$(CURDIR)/build}
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: build stage demo test test-tcl9 check doc install uninstall clean help
+.PHONY: build stage demo test test-broker test-tcl9 bench bench-quick check doc install uninstall clean help
 
 build: ## compile and lay out the package under build/ (the default)
 	@scripts/setup build
@@ -57,6 +57,21 @@ test: ## all tests; T="name ..." runs only tests/name.test
 	@scripts/setup test
 	@$(MAKE) --no-print-directory build
 	@scripts/test $(T)
+
+bench: ## what a message costs, beside librdkafka without Tcl; B="-quick" or "-rows pattern"
+	@scripts/setup build
+	@$(MAKE) --no-print-directory build
+	@$(RUN_CARGO) build --release --locked --example floor
+	@$(TCLSH) benches/run.tcl $(B)
+
+bench-quick: ## the same in two minutes: 100 bytes, one partition
+	@$(MAKE) --no-print-directory bench B=-quick
+
+test-broker: ## the extended suite, against the broker in KAFKA_BOOTSTRAP (tests/broker/README.md)
+	@scripts/setup test
+	@$(MAKE) --no-print-directory build
+	@test -n "$$KAFKA_BOOTSTRAP" || echo "KAFKA_BOOTSTRAP is not set: see tests/broker/README.md"
+	@$(TCLSH) tests/all.tcl -dir tests/broker $(T)
 
 test-tcl9: ## the Tcl tests under Tcl 9, from a folder that root may fill with one
 	@$(MAKE) --no-print-directory build
@@ -92,7 +107,7 @@ clean: ## remove build/ and cargo's output
 	$(RUN_CARGO) clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
-	    while IFS='|' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
+	    while IFS='|' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
 	@echo
 	@echo '  Variables: TCLSH=tclsh9.0  PREFIX=/usr  DESTDIR=...  CARGO_TARGET_DIR=...'

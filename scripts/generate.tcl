@@ -25,7 +25,7 @@ set titles {
     topic_consumer {$topic          {Consumer topic: `$consumer new_topic cmd topic`}}
     queue          {$queue          {Queue: `$consumer create_queue cmd`}}
     subscriber     {$subscriber     {Subscriber: `$kafka subscriber cmd`}}
-    admin          {$admin          {Admin: `$kafka admin cmd`}}
+    admin          {$admin          {Admin: `$kafka admin cmd`, `$handle admin cmd` (see [admin.md](admin.md))}}
     mock           {$mock           {Embedded cluster: `::kafka::kafka mock cmd`}}
 }
 

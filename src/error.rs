@@ -3,6 +3,8 @@
 //! The contract: the message is `kafka error: TEXT (DETAIL)`, the errorCode is always `KAFKA CODE
 //! TEXT DETAIL FLAGS`. Faults in a script's words keep Tcl's own messages and codes.
 
+mod hints;
+
 use crate::rdk;
 use crate::rdk::ErrorCode;
 use crate::tcl::{self, Interp, Obj, Raise};
@@ -55,10 +57,13 @@ impl Error {
     pub fn parts(&self) -> (String, Obj) {
         match self {
             Error::Words(e) => (e.message(), words_code(e)),
-            Error::Kafka(e) => (
-                message(&e.code.text(), &e.detail),
-                code(&e.code.constant(), &e.code.text(), &e.detail, flags(e)),
-            ),
+            Error::Kafka(e) => {
+                let detail = hints::detail(e);
+                (
+                    message(&e.code.text(), &detail),
+                    code(&e.code.constant(), &e.code.text(), &detail, flags(e)),
+                )
+            }
             Error::State(what) => own("STATE", "not allowed in the present state", what),
             Error::Forked => own(
                 "FORKED",
@@ -97,11 +102,13 @@ impl Error {
     pub fn call_dict(&self) -> Obj {
         let (message, errorcode) = self.parts();
         let (text, code, detail) = match self {
-            Error::Kafka(e) => (e.code.text(), e.code.constant(), e.detail.clone()),
+            Error::Kafka(e) => (e.code.text(), e.code.constant(), guiding_detail(e)),
             _ => {
                 let words = errorcode.get_list("errorCode").unwrap_or_default();
                 let word = |i: usize| words.get(i).map_or_else(String::new, Obj::string);
-                (message.clone(), word(1), word(3))
+                // Two counts stand before PARTIAL's detail.
+                let partial = matches!(self, Error::Partial { .. });
+                (message.clone(), word(1), word(if partial { 4 } else { 3 }))
             }
         };
         Obj::list(&[
@@ -133,7 +140,12 @@ impl Raise for Error {
 
 /// `error TEXT code CODE message DETAIL`.
 pub fn error_dict(e: &rdk::Error) -> Obj {
-    Obj::texts(["error", &e.code.text(), "code", &e.code.constant(), "message", &e.detail])
+    Obj::texts(["error", &e.code.text(), "code", &e.code.constant(), "message", &hints::detail(e)])
+}
+
+/// An error's detail with what to do about it: what every error shows to a script.
+pub fn guiding_detail(e: &rdk::Error) -> String {
+    hints::detail(e).into_owned()
 }
 
 fn message(text: &str, detail: &str) -> String {

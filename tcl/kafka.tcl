@@ -30,12 +30,112 @@ namespace eval ::kafka {
     variable loggingEnabled 0
 }
 
+# await command ?arg ...? -- inside a coroutine: call a command that takes -command
+# and yield until its outcome is there; return it, or throw what the call itself
+# would have thrown. Other things may resume the coroutine meanwhile: it waits on.
+#
+# For `produce` and `send` the outcome is the delivery report. Outside a coroutine
+# nobody could yield; there the command itself waits.
+proc ::kafka::await {command args} {
+    set coroutine [info coroutine]
+    if {$coroutine eq ""} {
+        easy::Refuse STATE "not allowed in the present state" \
+            "kafka::await outside a coroutine: call the command itself, it waits"
+    }
+    set object [uplevel 1 [list ::namespace origin $command]]
+    set id [incr easy::awaits]
+    # A report that comes in a call of its own is no answer; what -wait gives is.
+    if {[lindex $args 0] in {send send_batch} && [llength $args] > 2 && "-wait" ni $args} {
+        lappend args -wait -1
+    }
+    set call [::kafka::internal with_command [list ::kafka::easy::Answer $id] \
+        $object $command {*}$args]
+    set easy::awaiting($id) [list $coroutine]
+    # The variable goes with this frame, also when the coroutine is deleted: then
+    # nobody waits any more, and an answer that still comes is dropped.
+    set guard $id
+    trace add variable guard unset [list ::kafka::easy::Forget $id]
+    uplevel 1 $call
+    while {[llength $easy::awaiting($id)] == 1} {
+        yield
+    }
+    easy::Outcome [lindex $easy::awaiting($id) 1]
+}
+
+# Classes come from packages of their own, which the first use of one loads, as Tcl's own
+# library does it. (To inherit from a class, require its package: a superclass is
+# looked up without that.)
+apply {{index} {
+    foreach {package commands} $index {
+        foreach command $commands {
+            set ::auto_index(::kafka::$command) [list package require $package]
+        }
+    }
+}} {
+    kafka::tools {tools::ensure_topic tools::reset_offsets tools::lag tools::heroku_config}
+    kafka::oo {Producer Consumer Future Client message error_info}
+    kafka::worker {Worker}
+    kafka::sync {SyncProducer}
+    kafka::json {
+        json::Producer json::Consumer json::pack_payload json::unpack_payload json::format_ref
+        json::format_batch_ref json::calc_ref_latencies json::encode json::decode
+        json::consumer_settings json::producer_settings
+    }
+    kafka::partition {
+        PartitionClient StreamConsumer BatchProducer RecordAggregator ControllerClient
+    }
+}
+
 # What is not for scripts lives here, out of sight of `info commands ::kafka::*`.
 namespace eval ::kafka::easy {
     # Subscribers made by kafka::subscriber that still exist, for teardown.
     variable subscribers {}
     # The bootstrap.servers that kafka::subscriber has left in the master.
     variable configured ""
+    # kafka::await: the last id, and id -> coroutine and, once it is there, answer.
+    variable awaits 0
+    variable awaiting
+    array set awaiting {}
+}
+
+# Answer id answer -- the outcome of a call that a coroutine awaits.
+proc ::kafka::easy::Answer {id answer} {
+    variable awaiting
+    if {![info exists awaiting($id)] || [llength $awaiting($id)] > 1} {return}
+    set coroutine [lindex $awaiting($id) 0]
+    lappend awaiting($id) $answer
+    # Its error is this callback's: the background error handler gets it.
+    $coroutine
+    return
+}
+
+# Forget id args -- a trace: nobody awaits this call any more.
+proc ::kafka::easy::Forget {id args} {
+    variable awaiting
+    unset -nocomplain awaiting($id)
+}
+
+# Outcome answer -- what a prefix of -command was given, as the result or the error
+# of the call that waits.
+proc ::kafka::easy::Outcome {answer} {
+    if {[llength $answer] == 2 && [lindex $answer 0] eq "result"} {
+        return [lindex $answer 1]
+    }
+    # A delivery report; that of a failed delivery has an error.
+    if {![dict exists $answer error]} {
+        return $answer
+    }
+    set text [dict get $answer error]
+    if {[dict exists $answer errorcode]} {
+        set errorcode [dict get $answer errorcode]
+    } else {
+        set errorcode [list KAFKA [dict get $answer code] $text [dict get $answer message] {}]
+    }
+    # Where the errorCode tells the text, the message is made of text and detail.
+    if {[lindex $errorcode 2] eq $text} {
+        Refuse {*}[lrange $errorcode 1 end]
+    }
+    return -code error -errorcode $errorcode $text
 }
 
 # logger message -- one line on stderr, if ::kafka::loggingEnabled is true.
@@ -110,7 +210,7 @@ proc ::kafka::subscriber {group args} {
     easy::Attempt {
         easy::Options kafka::subscriber group $args
         if {$group eq ""} {
-            easy::Refuse "group must not be empty"
+            easy::Invalid "group must not be empty"
         }
         easy::NeedMaster
         set bootstrap [easy::Bootstrap $brokers]
@@ -216,7 +316,7 @@ proc ::kafka::easy::SetBrokers {list} {
 # bootstrap.servers is usually at hand.
 proc ::kafka::easy::Bootstrap {list} {
     if {![string is list $list]} {
-        Refuse "brokers is not a list: $list"
+        Invalid "brokers is not a list: $list"
     }
     set hosts {}
     foreach element $list {
@@ -225,7 +325,7 @@ proc ::kafka::easy::Bootstrap {list} {
         }
     }
     if {![llength $hosts]} {
-        Refuse "brokers must name at least one host"
+        Invalid "brokers must name at least one host"
     }
     return [join $hosts ,]
 }
@@ -300,10 +400,16 @@ proc ::kafka::easy::Moved {old new operation} {
     }
 }
 
-# Refuse detail -- throw an invalid argument in the package's own form.
-proc ::kafka::easy::Refuse {detail} {
-    set text "Local: Invalid argument or configuration"
-    return -code error \
-        -errorcode [list KAFKA RD_KAFKA_RESP_ERR__INVALID_ARG $text $detail {}] \
-        "kafka error: $text ($detail)"
+# Refuse code text detail ?flags? -- throw an error in the package's own form.
+proc ::kafka::easy::Refuse {code text detail {flags {}}} {
+    set message "kafka error: $text"
+    if {$detail ne ""} {
+        append message " ($detail)"
+    }
+    return -code error -errorcode [list KAFKA $code $text $detail $flags] $message
+}
+
+# Invalid detail -- throw an invalid argument.
+proc ::kafka::easy::Invalid {detail} {
+    Refuse RD_KAFKA_RESP_ERR__INVALID_ARG "Local: Invalid argument or configuration" $detail
 }

@@ -1,8 +1,9 @@
 # all.tcl -- run the test files, each in a tclsh of its own.
 #
-#     tclsh tests/all.tcl ?-deadline seconds? ?name ...?
+#     tclsh tests/all.tcl ?-deadline seconds? ?-dir folder? ?name ...?
 #
-# Without names every tests/*.test is run, else tests/NAME.test for each. A file
+# Without names every tests/*.test is run, else tests/NAME.test for each; of another
+# folder with -dir. A file
 # is believed only if it ends with the machine-readable line of helper.tcl's `done`
 # and exit status 0: a crash, a hang or a file that forgot `done` is a failure. The
 # last line printed is "N passed, N failed" (", N skipped" when there are any).
@@ -11,20 +12,25 @@ package require Tcl 8.6-
 
 namespace eval all {
     variable here [file dirname [file normalize [info script]]]
+    variable folder $here
     variable deadline 300
     variable state
 }
 
 proc all::main {words} {
     variable here
+    variable folder
     variable deadline
-    if {[lindex $words 0] eq "-deadline"} {
-        set deadline [lindex $words 1]
-        set words [lrange $words 2 end]
+    while {[lindex $words 0] in {-deadline -dir}} {
+        set words [lassign $words option value]
+        switch -- $option {
+            -deadline {set deadline $value}
+            -dir {set folder [file normalize $value]}
+        }
     }
     set files {}
     foreach name $words {
-        set file [file join $here [file rootname [file tail $name]].test]
+        set file [file join $folder [file rootname [file tail $name]].test]
         if {![file exists $file]} {
             puts stderr "all.tcl: no such test file: $file"
             exit 2
@@ -32,7 +38,7 @@ proc all::main {words} {
         lappend files $file
     }
     if {![llength $words]} {
-        set files [lsort [glob -nocomplain -directory $here *.test]]
+        set files [lsort [glob -nocomplain -directory $folder *.test]]
     }
 
     # So that `tclsh tests/all.tcl` works without make's environment.

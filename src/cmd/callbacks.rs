@@ -14,6 +14,9 @@ pub struct Callbacks {
     pub statistics: Slot,
     /// `statistics_callback -dict`: the JSON comes parsed.
     pub statistics_dict: Cell<bool>,
+    pub throttle: Slot,
+    /// Who gives SASL OAUTHBEARER tokens.
+    pub token: Slot,
     /// Each nth successful report reaches the callback; not set: the master's, or 1.
     pub every: Cell<Option<i64>>,
     /// `delivery_report sample`: the next report reaches the callback.
@@ -46,6 +49,14 @@ impl Chain {
         [&self.own, &*self.master]
             .into_iter()
             .find_map(|c| c.statistics.get().map(|p| (p, c.statistics_dict.get())))
+    }
+
+    pub fn throttle(&self) -> Option<Prefix> {
+        self.own.throttle.get().or_else(|| self.master.throttle.get())
+    }
+
+    pub fn token(&self) -> Option<Prefix> {
+        self.own.token.get().or_else(|| self.master.token.get())
     }
 
     pub fn every(&self) -> i64 {
@@ -86,6 +97,14 @@ impl Callbacks {
 
     pub fn set_error(&self, value: Option<&Obj>) -> Result<Obj> {
         Ok(self.error.get_or_set(value, "error callback")?)
+    }
+
+    pub fn set_throttle(&self, value: Option<&Obj>) -> Result<Obj> {
+        Ok(self.throttle.get_or_set(value, "throttle callback")?)
+    }
+
+    pub fn set_token(&self, value: Option<&Obj>) -> Result<Obj> {
+        Ok(self.token.get_or_set(value, "token callback")?)
     }
 
     pub fn set_statistics(&self, args: &Args<'_>) -> Result<Obj> {

@@ -7,20 +7,22 @@ use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::admin;
 use super::core::{Core, Life, Plan};
 use super::handle::{self, Handle};
-use super::pump::{PumpTask, Serve, ServeTask, Verdict, What};
+use super::pump::{PumpTask, Serve, What};
 use super::query;
 use super::queue::QueueObject;
 use super::store::Store;
 use super::stream::Stream;
 use super::topic_consumer::TopicConsumer;
 use super::tps;
+use super::wait::Manner;
 use crate::error::{Error, Result};
 use crate::rdk::ErrorCode;
 use crate::tcl::command;
 use crate::tcl::event::Turn;
-use crate::tcl::{Args, Call, Code, Flow, Interp, Obj, Object, Outcome, Row, State, Table, Task};
+use crate::tcl::{Call, Code, Interp, Obj, Object, Outcome, Row, State, Table, Task};
 
 pub struct Consumer {
     core: Rc<Core>,
@@ -45,13 +47,33 @@ static TABLE: Table<Consumer> = Table::new(&[
     ),
     Row("topic_config", "?-file path? ?key? ?value ...?", handle::config, "alias of config"),
     Row("client_config", "?key?", handle::client_config, "the client's configuration in force"),
-    Row("partitioner", "?name?", handle::partitioner, "choose the partitioner of new topics"),
+    Row(
+        "partitioner",
+        "?name? ?prefix?",
+        handle::partitioner,
+        "choose the partitioner of new topics; the name callback takes a prefix",
+    ),
     Row("log_level", "level", handle::log_level, "set the least severe level that is logged"),
     Row("add_brokers", "brokerList", handle::add_brokers, "add bootstrap brokers"),
     Row("output_queue_length", "", handle::output_queue_length, "0: a consumer sends no messages"),
-    Row("info topics", "?-timeout ms?", handle::info_topics, "the cluster's topics"),
-    Row("info brokers", "?-timeout ms?", handle::info_brokers, "the cluster's brokers"),
-    Row("info partitions", "topic ?-timeout ms?", handle::info_partitions, "a topic's partitions"),
+    Row(
+        "info topics",
+        "?-timeout ms? ?-command prefix?",
+        handle::info_topics,
+        "the cluster's topics",
+    ),
+    Row(
+        "info brokers",
+        "?-timeout ms? ?-command prefix?",
+        handle::info_brokers,
+        "the cluster's brokers",
+    ),
+    Row(
+        "info partitions",
+        "topic ?-timeout ms? ?-command prefix?",
+        handle::info_partitions,
+        "a topic's partitions",
+    ),
     Row(
         "metadata",
         "?-topic t? ?-timeout ms? ?-command prefix?",
@@ -84,8 +106,19 @@ static TABLE: Table<Consumer> = Table::new(&[
         query::sasl_set_credentials,
         "user and password for the next authentication",
     ),
-    Row("meta refresh", "?-timeout ms?", handle::meta_refresh, "fetch metadata anew"),
-    Row("meta print", "?-timeout ms?", handle::meta_print, "print metadata on stdout"),
+    Row("admin", "cmdName", admin::of_handle, "make an admin that shares the connection"),
+    Row(
+        "meta refresh",
+        "?-timeout ms? ?-command prefix?",
+        handle::meta_refresh,
+        "fetch metadata anew",
+    ),
+    Row(
+        "meta print",
+        "?-timeout ms? ?-command prefix?",
+        handle::meta_print,
+        "print metadata on stdout",
+    ),
     Row("error_callback", "?prefix?", handle::error_callback, "set who gets client errors"),
     Row(
         "statistics_callback",
@@ -93,9 +126,26 @@ static TABLE: Table<Consumer> = Table::new(&[
         handle::statistics_callback,
         "set who gets librdkafka's statistics",
     ),
+    Row(
+        "throttle_callback",
+        "?prefix?",
+        handle::throttle_callback,
+        "set who is told of slowing brokers",
+    ),
+    Row(
+        "oauthbearer_token_callback",
+        "?prefix?",
+        handle::token_callback,
+        "set who gives SASL OAUTHBEARER tokens",
+    ),
     Row("encoding", "?name?", handle::encoding, "tell or set how bytes turn into text"),
     Row("linger_on_close", "?ms?", handle::linger_on_close, "what stopping gets at the end"),
-    Row("close", "?timeoutMS? ?-timeout ms?", close, "stop all partitions, then delete"),
+    Row(
+        "close",
+        "?timeoutMS? ?-timeout ms? ?-command prefix?",
+        close,
+        "stop all partitions, then delete",
+    ),
     Row("delete", "", command::delete_self, "delete; partitions are stopped in the background"),
     Row("destroy", "", command::delete_self, "alias of delete"),
 ]);
@@ -147,6 +197,9 @@ impl Serve for Consumer {
 
     fn settle(self: &Rc<Self>) {
         let Life::Closing { .. } = self.core.life.get() else { return };
+        if self.core.client.forked() {
+            return;
+        }
         if self.core.live.stopped() || self.core.overdue() {
             self.core.finish();
         }
@@ -155,7 +208,7 @@ impl Serve for Consumer {
 
 impl Turn for Consumer {
     fn turn(self: Rc<Self>) -> Option<(Interp, Box<dyn Task>)> {
-        if self.core.state.deleted() {
+        if self.core.out_of_turn() {
             return None;
         }
         Some((self.core.interp(), Box::new(PumpTask::new(self))))
@@ -215,12 +268,10 @@ fn within(ms: i32) -> Option<Duration> {
     u64::try_from(ms).ok().map(Duration::from_millis)
 }
 
-/// `close ?timeoutMS? ?-timeout ms?`
+/// `close ?timeoutMS? ?-timeout ms? ?-command prefix?`
 fn close(c: &C<'_>) -> Out {
-    let timeout = match c.args.get(0).or_else(|| c.args.opt("-timeout")) {
-        Some(word) => Args::time(word, "timeoutMS")?,
-        None => c.this.core.live.linger.load(Ordering::Relaxed),
-    };
+    let linger = c.this.core.live.linger.load(Ordering::Relaxed);
+    let Manner { timeout, command } = Manner::timed(&c.args, linger)?;
     let consumer = c.this.clone();
     // What the script was given counts, as at a commit.
     for stream in consumer.streams.borrow().iter().filter_map(Weak::upgrade) {
@@ -228,16 +279,12 @@ fn close(c: &C<'_>) -> Out {
     }
     consumer.core.delete_children();
     consumer.core.begin_close(within(timeout));
-    Ok(Flow::Run(ServeTask::new(consumer.clone(), -1, move |_, _| {
-        let core = &consumer.core;
-        if core.life.get() != Life::Closed {
-            return Verdict::Wait;
-        }
+    Ok(handle::closing(consumer, command, move |core| {
         command::delete(core.interp(), core.id);
         if core.live.stopped() {
-            return Verdict::Done(None);
+            return Ok(Obj::empty());
         }
         let detail = format!("partitions of {} did not stop within {timeout} ms", core.live.name);
-        Verdict::Fail(Error::kafka(ErrorCode::TIMED_OUT, detail))
-    })))
+        Err(Error::kafka(ErrorCode::TIMED_OUT, detail))
+    }))
 }

@@ -5,6 +5,7 @@ use std::sync::Once;
 
 use super::core::Lingering;
 use super::live::{self, Whose};
+use crate::rdk;
 use crate::tcl::{event, Interp, State};
 
 thread_local! {
@@ -18,7 +19,11 @@ struct Watched(Cell<bool>);
 /// Sees to the ends of the process, of this thread and of this interpreter; each once.
 pub fn init(interp: Interp) {
     static PROCESS: Once = Once::new();
-    PROCESS.call_once(|| event::on_process_exit(|| live::finish(&Whose::Process)));
+    PROCESS.call_once(|| {
+        event::on_process_exit(|| live::finish(&Whose::Process));
+        rdk::across_fork(live::hold);
+        rdk::across_fork(event::hold_door);
+    });
     if !THREAD.replace(true) {
         event::on_thread_exit(|| live::finish(&Whose::ThisThread));
     }

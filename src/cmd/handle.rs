@@ -4,13 +4,14 @@ use std::io::Write;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
-use super::core::Core;
-use super::info::{self, query_time};
+use super::core::{Core, Life};
+use super::info::{self, QUERY};
 use super::master::{get_or_set_encoding, set_partitioner};
 use super::pump::{Serve, ServeTask, Verdict};
 use super::tps;
-use crate::error::Error;
-use crate::tcl::{Args, Call, Flow, Obj, Object, Outcome};
+use super::wait::Manner;
+use crate::error::{Error, Result};
+use crate::tcl::{Args, Call, Flow, Obj, Object, Outcome, Prefix};
 
 /// An object with a client of its own.
 pub trait Handle: Object<Error = Error> + Serve {}
@@ -36,9 +37,10 @@ pub fn config<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
     Ok(core(c).topic_settings.borrow_mut().command(&c.args, || c.wrong_args())?.into())
 }
 
-/// `partitioner ?name?`
+/// `partitioner ?name? ?prefix?`
 pub fn partitioner<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
-    set_partitioner(&mut core(c).topic_settings.borrow_mut(), c.args.get(0))
+    let settings = &mut core(c).topic_settings.borrow_mut();
+    set_partitioner(settings, &core(c).partitioner, &c.args, || c.wrong_args())
 }
 
 /// `client_config ?key?`: what the client was made with.
@@ -82,36 +84,36 @@ pub fn output_queue_length<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
     Ok(Obj::int(core(c).live.undelivered() as i64).into())
 }
 
-/// `info topics ?-timeout ms?`
+/// `info topics ?-timeout ms? ?-command prefix?`
 pub fn info_topics<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
-    Ok(info::topics(core(c), query_time(&c.args)?)?.into())
+    info::topics(core(c), Manner::from(&c.args, QUERY)?)
 }
 
-/// `info brokers ?-timeout ms?`
+/// `info brokers ?-timeout ms? ?-command prefix?`
 pub fn info_brokers<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
-    Ok(info::brokers(core(c), query_time(&c.args)?)?.into())
+    info::brokers(core(c), Manner::from(&c.args, QUERY)?)
 }
 
-/// `info partitions topic ?-timeout ms?`
+/// `info partitions topic ?-timeout ms? ?-command prefix?`
 pub fn info_partitions<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
     let topic = tps::parse_topic(c.args.at(0)?)?;
-    let n = info::partitions(core(c), &topic, query_time(&c.args)?)?;
-    Ok(Obj::int(n.into()).into())
+    let number = |n: i32| Obj::int(n.into());
+    info::partitions(core(c), &topic, Manner::from(&c.args, QUERY)?, number)
 }
 
-/// `meta refresh ?-timeout ms?`
+/// `meta refresh ?-timeout ms? ?-command prefix?`
 pub fn meta_refresh<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
-    info::refresh(core(c), query_time(&c.args)?)?;
-    Ok(Flow::Empty)
+    info::refresh(core(c), Manner::from(&c.args, QUERY)?)
 }
 
-/// `meta print ?-timeout ms?`: on stdout, for debugging; not through Tcl's channels.
+/// `meta print ?-timeout ms? ?-command prefix?`: on stdout, for debugging; not through Tcl's
+/// channels.
 pub fn meta_print<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
-    let text = info::describe(core(c), query_time(&c.args)?)?;
-    let mut out = std::io::stdout().lock();
-    // A closed stdout is the script's own doing.
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    Ok(Flow::Empty)
+    info::describe(core(c), Manner::from(&c.args, QUERY)?, |text| {
+        let mut out = std::io::stdout().lock();
+        // A closed stdout is the script's own doing.
+        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    })
 }
 
 /// `delivery_report callback ?prefix?`
@@ -144,6 +146,23 @@ pub fn statistics_callback<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
     Ok(core(c).callbacks.own.set_statistics(&c.args)?.into())
 }
 
+/// `throttle_callback ?prefix?`
+pub fn throttle_callback<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
+    Ok(core(c).callbacks.own.set_throttle(c.args.get(0))?.into())
+}
+
+/// `oauthbearer_token_callback ?prefix?`
+pub fn token_callback<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
+    let core = core(c);
+    if c.args.get(0).is_some_and(|word| !word.is_empty()) {
+        core.tokens.check_callback()?;
+    }
+    let out = core.callbacks.own.set_token(c.args.get(0))?;
+    // A token may have been wanted before there was a callback.
+    core.again();
+    Ok(out.into())
+}
+
 /// `encoding ?name?`
 pub fn encoding<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
     get_or_set_encoding(&core(c).encoding, c.args.get(0))
@@ -172,4 +191,29 @@ pub fn poll<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
             Verdict::Wait
         }
     })))
+}
+
+/// The wait of `close`, once the end has begun: serves the object's callbacks until it has ended, and
+/// then has `ending` tell how; with `-command`, at once, and the prefix is told.
+pub fn closing<S: Serve>(
+    object: Rc<S>,
+    command: Option<Prefix>,
+    ending: impl FnOnce(&Core) -> Result<Obj> + 'static,
+) -> Flow {
+    let core = object.core().clone();
+    if let Some(prefix) = command {
+        core.calls.at_end(prefix, ending);
+        core.again();
+        return Flow::Empty;
+    }
+    let mut ending = Some(ending);
+    Flow::Run(ServeTask::new(object, -1, move |_, _| {
+        if core.life.get() != Life::Closed {
+            return Verdict::Wait;
+        }
+        match ending.take().map(|f| f(&core)) {
+            Some(Err(e)) => Verdict::Fail(e),
+            _ => Verdict::Done(None),
+        }
+    }))
 }

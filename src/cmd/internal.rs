@@ -1,7 +1,9 @@
-//! `::kafka::internal`: what the manual's generator and the tests need to know. No contract.
+//! `::kafka::internal`: what kafka.tcl, the manual's generator and the tests need to know. No
+//! contract.
 
 use std::rc::Rc;
 
+use super::admin::Admin;
 use super::consumer::Consumer;
 use super::core::Lingering;
 use super::kafka::Kafka;
@@ -13,10 +15,10 @@ use super::queue::QueueObject;
 use super::subscriber::Subscriber;
 use super::topic_consumer::TopicConsumer;
 use super::topic_producer::TopicProducer;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::rdk;
 use crate::tcl::command::new_id;
-use crate::tcl::{event, Call, Obj, Object, Outcome, Row, State, Table};
+use crate::tcl::{clock, event, Call, Obj, Object, Outcome, Row, State, Table};
 
 pub struct Internal {
     id: u64,
@@ -24,6 +26,12 @@ pub struct Internal {
 }
 
 static TABLE: Table<Internal> = Table::new(&[
+    Row(
+        "with_command",
+        "prefix object command ?arg ...?",
+        with_command,
+        "the words of a call with -command put where it belongs, for kafka::await",
+    ),
     Row("methods", "", methods, "the method tables: type, then name, signature, summary"),
     Row(
         "live",
@@ -32,6 +40,9 @@ static TABLE: Table<Internal> = Table::new(&[
         "how many clients, entered clients, mocks and lingering objects live",
     ),
     Row("firings", "", firings, "how often this thread's event source had something to do"),
+    Row("cpu", "", cpu, "microseconds of CPU that this thread has used"),
+    Row("codes", "", codes, "librdkafka's error codes: number, constant and text of each"),
+    Row("raise", "code detail", raise, "throws an error with that code"),
     Row("panic", "", panic, "panics, for the test of the guard"),
 ]);
 
@@ -78,12 +89,43 @@ pub fn tables() -> Vec<(&'static str, Vec<Triple>)> {
         rows::<TopicConsumer>(),
         rows::<QueueObject>(),
         rows::<Subscriber>(),
+        rows::<Admin>(),
         rows::<Mock>(),
     ]
 }
 
 type C<'a> = Call<'a, Internal>;
 type Out = Outcome<Internal>;
+
+fn insert<T: Object>(kind: &str, words: &[Obj], prefix: &Obj) -> Option<Result<Vec<Obj>>> {
+    let found = (kind == T::KIND).then(|| T::table().with_option(words, "-command", prefix));
+    Some(found?.map_err(Error::from))
+}
+
+/// `with_command prefix object command ?arg ...?`: object is the command's qualified name.
+fn with_command(c: &C<'_>) -> Out {
+    let (prefix, object) = (c.args.at(0)?, c.args.at(1)?.str());
+    let mut words = vec![c.args.at(2)?.clone()];
+    words.extend_from_slice(c.args.rest);
+    let state = c.this.state();
+    let kind = c.interp.find_command(&object).and_then(|token| {
+        state.commands.borrow().values().find(|e| e.token == token).map(|e| e.kind)
+    });
+    let kind = kind.unwrap_or("");
+    let found = insert::<Producer>(kind, &words, prefix)
+        .or_else(|| insert::<TopicProducer>(kind, &words, prefix))
+        .or_else(|| insert::<Subscriber>(kind, &words, prefix))
+        .or_else(|| insert::<Consumer>(kind, &words, prefix))
+        .or_else(|| insert::<TopicConsumer>(kind, &words, prefix))
+        .or_else(|| insert::<QueueObject>(kind, &words, prefix))
+        .or_else(|| insert::<Admin>(kind, &words, prefix))
+        .or_else(|| insert::<Master>(kind, &words, prefix))
+        .or_else(|| insert::<Mock>(kind, &words, prefix));
+    match found {
+        Some(words) => Ok(Obj::list(&words?).into()),
+        None => Err(Error::argument(format!("\"{}\" is no kafka object", words[0].str()))),
+    }
+}
 
 /// `methods`
 fn methods(_c: &C<'_>) -> Out {
@@ -115,9 +157,31 @@ fn firings(_c: &C<'_>) -> Out {
     Ok(Obj::int(i64::try_from(event::firings()).unwrap_or(i64::MAX)).into())
 }
 
+/// `codes`
+fn codes(_c: &C<'_>) -> Out {
+    let words: Vec<Obj> = rdk::ErrorCode::all()
+        .into_iter()
+        .flat_map(|code| {
+            [Obj::int(code.0.into()), Obj::text(&code.constant()), Obj::text(&code.text())]
+        })
+        .collect();
+    Ok(Obj::list(&words).into())
+}
+
+/// `raise code detail`
+fn raise(c: &C<'_>) -> Out {
+    let code = i32::try_from(c.args.at(0)?.get_int("code")?).unwrap_or(i32::MIN);
+    Err(Error::kafka(rdk::ErrorCode(code), c.args.at(1)?.str()))
+}
+
 /// `panic`
 fn panic(_c: &C<'_>) -> Out {
     panic!("asked for")
+}
+
+/// `cpu`
+fn cpu(_c: &Call<'_, Internal>) -> Outcome<Internal> {
+    Ok(Obj::int(clock::thread_cpu().as_micros() as i64).into())
 }
 
 #[cfg(test)]
@@ -134,6 +198,7 @@ mod tests {
         Consumer::table().check().unwrap();
         TopicConsumer::table().check().unwrap();
         QueueObject::table().check().unwrap();
+        Admin::table().check().unwrap();
         Mock::table().check().unwrap();
         Internal::table().check().unwrap();
         for (kind, rows) in tables() {

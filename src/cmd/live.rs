@@ -6,7 +6,6 @@
 //! group left within [`LEAVE`]. What could not be delivered is counted on stderr and in the log.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::ThreadId;
@@ -23,6 +22,9 @@ pub const LEAVE: Duration = Duration::from_millis(5000);
 
 /// What `linger_on_close` is until it is set, in milliseconds.
 pub const LINGER: i32 = 10_000;
+
+/// How long a helper waits before it looks whether anybody still needs it.
+const SLICE: Duration = Duration::from_millis(100);
 
 /// What a client has to do at its end.
 pub enum End {
@@ -73,6 +75,8 @@ pub struct Live {
     pub held: AtomicUsize,
     /// Set once the end has begun, so that it is begun once.
     pub finishing: AtomicBool,
+    /// Set once the client is done with.
+    left: AtomicBool,
     /// Wakes the object when a partition has stopped.
     bell: OnceLock<Arc<Source>>,
     thread: ThreadId,
@@ -85,6 +89,11 @@ static LIVE: Mutex<Table> = Mutex::new(BTreeMap::new());
 
 fn table() -> MutexGuard<'static, Table> {
     LIVE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Keeps others out of the table while the process forks.
+pub fn hold() -> rdk::Held {
+    Box::new(table())
 }
 
 /// What [`Live::new`] needs to know.
@@ -119,6 +128,7 @@ impl Live {
             logger,
             held: AtomicUsize::new(0),
             finishing: AtomicBool::new(false),
+            left: AtomicBool::new(false),
             thread: std::thread::current().id(),
             interp,
         });
@@ -128,6 +138,7 @@ impl Live {
 
     /// The client is finished and about to be dropped.
     pub fn leave(&self) {
+        self.left.store(true, Ordering::Release);
         table().remove(&self.id);
     }
 
@@ -153,7 +164,7 @@ impl Live {
         match &self.end {
             End::Delivery => {
                 if self.undelivered() > 0 {
-                    hasten(&self.client, self.linger.load(Ordering::Relaxed));
+                    self.hasten(self.linger.load(Ordering::Relaxed));
                 }
                 Ok(())
             }
@@ -228,6 +239,9 @@ impl Live {
 
     /// Stops a partition on a thread of its own.
     pub fn stop_later(self: &Arc<Self>, place: Started) {
+        if self.client.forked() {
+            return;
+        }
         self.begin_stop(&place);
         let live = self.clone();
         let at = place.clone();
@@ -252,6 +266,25 @@ impl Live {
         self.stopping().is_none_or(|s| s.busy.is_empty())
     }
 
+    /// Has what is queued sent without waiting for `linger.ms`: `rd_kafka_flush` does that while it
+    /// waits, on a thread of its own. In slices: once the client is done with, by whatever way, nobody
+    /// else can end the waiting, and the thread would keep the client.
+    pub fn hasten(self: &Arc<Self>, timeout: i32) {
+        let live = self.clone();
+        let end = u64::try_from(timeout).ok().map(|ms| Instant::now() + Duration::from_millis(ms));
+        // Without the thread the messages leave a little later.
+        let _ = std::thread::Builder::new().name("kafka-flush".into()).spawn(move || {
+            while !live.left.load(Ordering::Acquire) {
+                let slice =
+                    end.map_or(SLICE, |e| SLICE.min(e.saturating_duration_since(Instant::now())));
+                let flushed = live.client.flush(slice.as_millis() as i32).is_ok();
+                if flushed || slice.is_zero() {
+                    break;
+                }
+            }
+        });
+    }
+
     /// Serves a subscriber's leaving until it is done, at most until `deadline`.
     pub fn serve_leave(&self, deadline: Instant) {
         let End::Group(queue) = &self.end else { return };
@@ -263,15 +296,28 @@ impl Live {
         }
     }
 
+    /// Takes an event without running Tcl; gives how many deliveries it says have failed.
+    fn serve(&self, event: Event) -> usize {
+        let mut failed = 0;
+        match event {
+            Event::Delivery(mut reports) => {
+                while let Some(m) = reports.next() {
+                    failed += usize::from(m.error().is_some());
+                }
+            }
+            Event::Error(e) => {
+                self.logger.faults.note_event(&e.error);
+            }
+            _ => {}
+        }
+        failed
+    }
+
     /// Serves the end of a client without running Tcl; failed deliveries are counted. True when the
     /// client is done.
     fn serve_end(&self, failed: &mut usize) -> bool {
         while let Some(event) = self.main.poll(0) {
-            if let Event::Delivery(mut reports) = event {
-                while let Some(m) = reports.next() {
-                    *failed += usize::from(m.error().is_some());
-                }
-            }
+            *failed += self.serve(event);
         }
         let queue = match &self.end {
             End::Delivery => return self.undelivered() == 0,
@@ -286,16 +332,6 @@ impl Live {
         }
         self.client.closed()
     }
-}
-
-/// Has what is queued sent without waiting for `linger.ms`: `rd_kafka_flush` does that while it
-/// waits, on a thread of its own.
-pub fn hasten(client: &Arc<Client>, timeout: i32) {
-    let client = client.clone();
-    // Without the thread the messages leave a little later.
-    let _ = std::thread::Builder::new().name("kafka-flush".into()).spawn(move || {
-        let _ = client.flush(timeout);
-    });
 }
 
 /// Which clients an end concerns.
@@ -336,14 +372,9 @@ pub fn finish(whose: &Whose) {
         });
         if let Some((live, _)) = open.first() {
             // Waits for news of one of them; the others are looked at in 10 ms at the latest.
-            if let Some(Event::Delivery(mut reports)) = live.main.poll(10) {
-                let mut bad = 0;
-                while let Some(m) = reports.next() {
-                    bad += usize::from(m.error().is_some());
-                }
-                if let Some((_, failed)) = open.first_mut() {
-                    *failed += bad;
-                }
+            let bad = live.main.poll(10).map_or(0, |event| live.serve(event));
+            if let Some((_, failed)) = open.first_mut() {
+                *failed += bad;
             }
         }
     }
@@ -354,8 +385,12 @@ pub fn say_lost(live: &Live, lost: usize) {
     if lost == 0 || !matches!(live.end, End::Delivery) {
         return;
     }
-    let text = format!("{lost} message(s) of {} could not be delivered before the end", live.name);
-    let _ = writeln!(std::io::stderr(), "kafka: {text}");
+    let mut text =
+        format!("{lost} message(s) of {} could not be delivered before the end", live.name);
+    if let Some(told) = live.logger.faults.tell() {
+        text += &format!("; last errors of brokers: {told}");
+    }
+    rdk::to_stderr(format!("kafka: {text}"));
     if !matches!(live.logger.sink(), super::logger::Sink::Stderr) {
         live.logger.say(3, "LOST", &live.name, text);
     }

@@ -1,13 +1,13 @@
 //! Where a handle's log lines go: chosen by its master, fixed when the handle is made.
 
 use std::collections::VecDeque;
-use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use log::Log;
 
-use crate::rdk::{Hooks, LogLine};
+use super::faults::Faults;
+use crate::rdk::{self, Hooks, LogLine};
 use crate::tcl::event::Source;
 use crate::tcl::Prefix;
 
@@ -53,6 +53,8 @@ struct Backlog {
 /// The logger of one client.
 pub struct Logger {
     sink: Sink,
+    /// What failed last at each broker.
+    pub faults: Faults,
     backlog: Mutex<Backlog>,
     source: OnceLock<Arc<Source>>,
     some: AtomicBool,
@@ -63,6 +65,7 @@ impl Logger {
     pub fn new(sink: Sink) -> Logger {
         Logger {
             sink,
+            faults: Faults::default(),
             backlog: Mutex::default(),
             source: OnceLock::new(),
             some: AtomicBool::new(false),
@@ -118,6 +121,9 @@ impl Hooks for Logger {
         if self.closed.load(Ordering::Acquire) {
             return;
         }
+        if line.facility == "FAIL" {
+            self.faults.note_line(&line.message);
+        }
         // One master makes producers and consumers: a property of the other kind is no mistake.
         if line.facility == "CONFWARN" && line.message.contains("will be ignored by this") {
             return;
@@ -126,8 +132,7 @@ impl Hooks for Logger {
             Sink::None => {}
             Sink::Stderr => {
                 let LogLine { level, facility, message, name } = line;
-                // A closed stderr is no reason to fail; there is nowhere else to say so.
-                let _ = writeln!(std::io::stderr(), "%{level}|{facility}|{name}| {message}");
+                rdk::to_stderr(format!("%{level}|{facility}|{name}| {message}"));
             }
             Sink::Syslog => syslog(&line),
             Sink::Queue => {

@@ -4,10 +4,12 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
+use super::admin::Admin;
 use super::callbacks::{Callbacks, Chain};
 use super::consumer::Consumer;
 use super::core::Plan;
 use super::encoding::Encoding;
+use super::hooks::ClientHooks;
 use super::live::End;
 use super::logger::{Choice, Logger};
 use super::producer::Producer;
@@ -17,13 +19,14 @@ use super::subscriber::Subscriber;
 use crate::error::{Error, Result};
 use crate::rdk::{Client, ErrorCode, Events, Kind, Partitioner};
 use crate::tcl::command::{self, new_id};
-use crate::tcl::{Call, Flow, Obj, Object, Outcome, Prefix, Row, State, Table};
+use crate::tcl::{Args, Call, Flow, Obj, Object, Outcome, Prefix, Row, Slot, State, Table};
 
 pub struct Master {
     id: u64,
     state: Rc<State>,
     settings: RefCell<Settings>,
     topic_settings: RefCell<Settings>,
+    partitioner: Slot,
     callbacks: Rc<Callbacks>,
     logger: RefCell<Choice>,
     encoding: RefCell<Encoding>,
@@ -45,7 +48,13 @@ static TABLE: Table<Master> = Table::new(&[
     Row("producer_creator", "cmdName", producer_creator, "make a producer handle"),
     Row("consumer_creator", "cmdName", consumer_creator, "make a consumer handle"),
     Row("subscriber", "cmdName", subscriber, "make a subscriber"),
-    Row("partitioner", "?name?", partitioner, "choose the partitioner of topics made from now on"),
+    Row("admin", "cmdName", admin, "make an admin with a connection of its own"),
+    Row(
+        "partitioner",
+        "?name? ?prefix?",
+        partitioner,
+        "choose the partitioner of topics made from now on; the name callback takes a prefix",
+    ),
     Row("delivery_report callback", "?prefix?", dr_callback, "set who gets delivery reports"),
     Row("delivery_report every", "?count?", dr_every, "call for each nth successful report only"),
     Row("delivery_report sample", "", dr_sample, "call for the next report"),
@@ -56,6 +65,13 @@ static TABLE: Table<Master> = Table::new(&[
         "?-dict? ?prefix ...?",
         statistics_callback,
         "set who gets librdkafka's statistics",
+    ),
+    Row("throttle_callback", "?prefix?", throttle_callback, "set who is told of slowing brokers"),
+    Row(
+        "oauthbearer_token_callback",
+        "?prefix?",
+        token_callback,
+        "set who gives SASL OAUTHBEARER tokens",
     ),
     Row("logger", "", logger, "tell where log lines go"),
     Row("logger syslog", "", logger_syslog, "log to the system log"),
@@ -94,6 +110,7 @@ impl Master {
             state,
             settings: RefCell::new(Settings::client()),
             topic_settings: RefCell::new(Settings::topic()),
+            partitioner: Slot::default(),
             callbacks: Rc::default(),
             logger: RefCell::default(),
             encoding: RefCell::default(),
@@ -102,10 +119,16 @@ impl Master {
 
     /// What a new handle starts with: a copy of everything but the callbacks, which are shared.
     fn plan(&self, kind: Kind, group: bool) -> Result<Plan> {
-        let mut settings = self.settings.borrow().clone();
+        let settings = self.settings.borrow().clone();
+        self.plan_with(settings, kind, group)
+    }
+
+    /// The same with other client settings than the master's.
+    fn plan_with(&self, mut settings: Settings, kind: Kind, group: bool) -> Result<Plan> {
         let mut topic_settings = settings.topic_part();
         topic_settings.absorb(&self.topic_settings.borrow())?;
         settings.absorb(&self.topic_settings.borrow())?;
+        settings.default_trust()?;
         if kind == Kind::Consumer {
             settings.default("fetch.queue.backoff.ms", "10")?;
         }
@@ -136,7 +159,9 @@ impl Master {
         } else if group {
             events |= Events::REBALANCE | Events::OFFSET_COMMIT;
         }
-        let client = Client::new(kind, conf, events, logger.clone())?;
+        let hooks = Arc::new(ClientHooks::new(logger.clone()));
+        let client = Client::new(kind, conf, events, hooks.clone())?;
+        let tokens = client.token_source()?;
         let end = match kind {
             Kind::Producer => End::Delivery,
             Kind::Consumer if group => End::Group(client.consumer_queue()?),
@@ -158,6 +183,9 @@ impl Master {
             only_errors,
             store,
             end,
+            hooks,
+            tokens,
+            partitioner: self.partitioner.get(),
         })
     }
 }
@@ -196,20 +224,53 @@ fn subscriber(c: &C<'_>) -> Out {
     Ok(command::create(c.interp, name, subscriber, true)?.into())
 }
 
-/// `partitioner ?name?`
-fn partitioner(c: &C<'_>) -> Out {
-    set_partitioner(&mut c.this.topic_settings.borrow_mut(), c.args.get(0))
+/// `admin cmdName`: on a client that sends no messages and joins no group.
+fn admin(c: &C<'_>) -> Out {
+    let name = command::check_name::<Admin>(c.interp, c.args.at(0)?)?;
+    // An idempotent producer asks for an id, for which the user may lack the right.
+    let settings = c.this.settings.borrow().without(&[
+        "transactional.id",
+        "enable.idempotence",
+        "enable.gapless.guarantee",
+        "group.id",
+    ]);
+    let admin = Admin::open(c.this.plan_with(settings, Kind::Producer, false)?);
+    Ok(command::create(c.interp, name, admin, true)?.into())
 }
 
-/// Sets or tells the partitioner of a topic configuration.
-pub fn set_partitioner(settings: &mut Settings, word: Option<&Obj>) -> Result<Flow> {
-    let Some(word) = word else { return Ok(Obj::text(&settings.get("partitioner")?).into()) };
+/// `partitioner ?name? ?prefix?`
+fn partitioner(c: &C<'_>) -> Out {
+    let settings = &mut c.this.topic_settings.borrow_mut();
+    set_partitioner(settings, &c.this.partitioner, &c.args, || c.wrong_args())
+}
+
+/// Sets or tells the partitioner of a topic configuration: one of librdkafka's by name, which ends a
+/// callback's use, or `callback prefix`.
+pub fn set_partitioner(
+    settings: &mut Settings,
+    callback: &Slot,
+    args: &Args<'_>,
+    wrong: impl FnOnce() -> Error,
+) -> Result<Flow> {
+    let Some(word) = args.get(0) else {
+        return Ok(match callback.get() {
+            Some(prefix) => Obj::list(&[Obj::text("callback"), prefix.given()]).into(),
+            None => Obj::text(&settings.get("partitioner")?).into(),
+        });
+    };
     let name = word.str();
+    if name == "callback" {
+        return Ok(callback.get_or_set(args.get(1), "partitioner callback")?.into());
+    }
     if Partitioner::from_name(&name).is_none() {
-        let names = Partitioner::ALL.iter().map(|p| p.name());
+        let names = Partitioner::ALL.iter().map(|p| p.name()).chain(["callback"]);
         return Err(crate::tcl::Error::bad_word("partitioner", &name, names).into());
     }
+    if args.get(1).is_some() {
+        return Err(wrong());
+    }
     settings.set("partitioner", &name)?;
+    callback.set(None);
     Ok(Flow::Empty)
 }
 
@@ -241,6 +302,16 @@ fn statistics_callback(c: &C<'_>) -> Out {
         return Err(c.wrong_args());
     }
     Ok(c.this.callbacks.set_statistics(&c.args)?.into())
+}
+
+/// `throttle_callback ?prefix?`
+fn throttle_callback(c: &C<'_>) -> Out {
+    Ok(c.this.callbacks.set_throttle(c.args.get(0))?.into())
+}
+
+/// `oauthbearer_token_callback ?prefix?`
+fn token_callback(c: &C<'_>) -> Out {
+    Ok(c.this.callbacks.set_token(c.args.get(0))?.into())
 }
 
 /// `logger`: what would set it again.

@@ -1,13 +1,18 @@
 //! Kafka commands for Tcl: one file per Tcl object, and what they share.
 #![forbid(unsafe_code)]
 
+mod admin;
+mod advice;
 mod callbacks;
 mod consume;
 mod consumer;
 mod core;
 mod encoding;
 mod exit;
+mod farewell;
+mod faults;
 mod handle;
+mod hooks;
 mod info;
 mod internal;
 mod json;
@@ -15,9 +20,13 @@ mod kafka;
 mod live;
 mod logger;
 mod master;
+mod message;
 mod mock;
 mod offsets;
+mod outlet;
+mod partition;
 mod producer;
+mod properties_file;
 mod pump;
 mod query;
 mod queue;
@@ -25,16 +34,21 @@ mod reader;
 mod reading;
 mod rebalance;
 mod record;
+mod send;
 mod settings;
+mod steer;
 mod store;
 mod stream;
 mod subscriber;
 mod subscription;
+mod token;
 mod topic;
 mod topic_consumer;
 mod topic_producer;
 mod tps;
+mod transactions;
 mod wait;
+mod waiting;
 
 use crate::tcl::command::create_plain;
 use crate::tcl::{event, Interp};

@@ -1,84 +1,210 @@
-//! A subscriber's offsets: `offsets`, `watermarks`, `commit`, `seek`, `pause`, `resume`.
+//! A subscriber's offsets: `offsets`, `position`, `committed`, `lag`, `commit`, `store`.
 
 use std::sync::Arc;
 
-use super::core::Core;
 use super::info::QUERY;
 use super::pump::Serve;
 use super::reader::Reader;
-use super::rebalance::Kind;
 use super::store::Part;
 use super::subscriber::Subscriber;
 use super::tps::{self, Need};
 use super::wait::{self, Manner};
-use crate::error::Result;
-use crate::rdk::{self, ErrorCode, Event, Offset, PartitionList};
+use super::{query, steer, transactions};
+use crate::error::{Error, Result};
+use crate::rdk::{self, Client, Elem, ErrorCode, Event, Offset, PartitionList};
 use crate::tcl::{Call, Flow, Obj, Outcome};
 
 type C<'a> = Call<'a, Subscriber>;
 type Out = Outcome<Subscriber>;
 
-/// `offsets ?-committed? ?-timeout ms? tp ...`: `{topic partition offset}` each. Without
-/// `-committed` the offset after the last message that the script was given.
+/// `offsets ?-committed? ?-timeout ms? ?-command prefix? tp ...`: `{topic partition offset}` each.
+/// Without `-committed` the offset after the last message that the script was given.
 pub fn offsets(c: &C<'_>) -> Out {
+    if c.args.opt("-committed").is_some() {
+        return committed(c);
+    }
+    let list = tps::parse(c.args.rest, Need::Topic)?;
+    let manner = Manner::from(&c.args, QUERY)?;
+    let list = with_positions(&c.this.reader, list);
+    Ok(wait::ready(c.this.core(), manner.command, tps::list(&list, true)))
+}
+
+/// `committed ?-timeout ms? ?-command prefix? tp ...`: `{topic partition offset}` each.
+pub fn committed(c: &C<'_>) -> Out {
     let mut list = tps::parse(c.args.rest, Need::Topic)?;
     let manner = Manner::from(&c.args, QUERY)?;
-    if c.args.opt("-committed").is_none() {
-        let positions: Vec<i64> = list
-            .iter()
-            .map(|e| c.this.reader.position(e.topic, e.partition).unwrap_or(Offset::INVALID))
-            .collect();
-        for (i, offset) in positions.into_iter().enumerate() {
-            list.set_offset(i, offset);
-        }
-        return Ok(tps::list(&list, true).into());
-    }
     let timeout = manner.timeout;
+    if list.is_empty() {
+        return Ok(wait::ready(c.this.core(), manner.command, Obj::empty()));
+    }
     wait::call(
         c.this.core(),
         manner,
         move |client| client.committed(&mut list, timeout).map(|()| list),
-        |list| {
-            tps::outcome(&list, |good| {
-                Obj::list(&good.iter().map(|e| tps::tp(e, true)).collect::<Vec<_>>())
-            })
-        },
+        |list| tps::outcome(&list, offset_list),
     )
 }
 
-/// `commit ?-async? ?-timeout ms? ?tp ...?`: without partitions, what counts as processed; the
-/// message in hand too.
+/// `position ?tp ...?`: `{topic partition offset}` each, the offset after the last message that the
+/// script was given; without tps, of what is assigned.
+pub fn position(c: &C<'_>) -> Out {
+    let reader = &c.this.reader;
+    let list = some_or_assigned(c)?;
+    let mut list = with_positions(reader, list);
+    for i in 0..list.len() {
+        let assigned = list.get(i).is_some_and(|e| reader.is_active(e.topic, e.partition));
+        list.set_error(i, (!assigned).then_some(ErrorCode::UNKNOWN_PARTITION));
+    }
+    Ok(tps::outcome(&list, offset_list)?.into())
+}
+
+/// The partitions of a call; without any word, those that are assigned.
+fn some_or_assigned(c: &C<'_>) -> Result<PartitionList> {
+    if c.args.rest.is_empty() {
+        return Ok(c.this.reader.parts(Part::is_active)?);
+    }
+    tps::parse(c.args.rest, Need::Topic)
+}
+
+fn with_positions(reader: &Reader, mut list: PartitionList) -> PartitionList {
+    for i in 0..list.len() {
+        let Some(e) = list.get(i) else { continue };
+        let offset = reader.position(e.topic, e.partition).unwrap_or(Offset::INVALID);
+        list.set_offset(i, offset);
+    }
+    list
+}
+
+fn offset_list(good: &[Elem<'_>]) -> Obj {
+    Obj::list(&good.iter().map(|e| tps::tp(e, true)).collect::<Vec<_>>())
+}
+
+/// `lag ?-timeout ms? ?-command prefix? ?tp ...?`: `{topic partition n}` each, n messages being
+/// between the script's position and the end; without tps, of what is assigned.
+///
+/// While the script was given nothing of a partition, it is where it was assigned or sought to, else
+/// where the group's offset or `auto.offset.reset` has it begin.
+pub fn lag(c: &C<'_>) -> Out {
+    let mut list = some_or_assigned(c)?;
+    let manner = Manner::from(&c.args, QUERY)?;
+    let core = c.this.core();
+    if list.is_empty() {
+        return Ok(wait::ready(core, manner.command, Obj::empty()));
+    }
+    for i in 0..list.len() {
+        let Some(e) = list.get(i) else { continue };
+        let next = c.this.reader.find(e.topic, e.partition).map_or(Offset::INVALID, |p| p.next());
+        list.set_offset(i, next);
+    }
+    let timeout = manner.timeout;
+    wait::call(
+        core,
+        manner,
+        move |client| lags(client, list, timeout),
+        |list| tps::outcome(&list, offset_list),
+    )
+}
+
+/// Turns positions into distances from the end. One request to each leader tells the ends; more are
+/// sent only for partitions whose position isn't known here.
+fn lags(client: &Client, mut list: PartitionList, timeout: i32) -> rdk::Result<PartitionList> {
+    let mut ends = list.clone();
+    for i in 0..ends.len() {
+        ends.set_offset(i, Offset::END);
+    }
+    query::list_offsets(client, &mut ends, timeout)?;
+    let known = |n: i64| !matches!(n, Offset::INVALID | Offset::STORED);
+    fill_in(&mut list, |e| !known(e.offset), |ask| client.committed(ask, timeout))?;
+    let reset = steer::reset_offset(client);
+    for i in 0..list.len() {
+        if list.get(i).is_some_and(|e| !known(e.offset) && e.error.is_none()) {
+            match reset {
+                Some(place) => list.set_offset(i, place),
+                None => list.set_error(i, Some(ErrorCode::NO_OFFSET)),
+            }
+        }
+    }
+    let at_beginning = |e: &Elem<'_>| e.offset == Offset::BEGINNING;
+    fill_in(&mut list, at_beginning, |ask| query::list_offsets(client, ask, timeout))?;
+    for (i, end) in ends.iter().enumerate() {
+        let Some(e) = list.get(i) else { continue };
+        let n = match Offset::from_raw(e.offset) {
+            Offset::At(next) => end.offset.saturating_sub(next),
+            Offset::Tail(n) => n.min(end.offset),
+            // It waits at the end.
+            _ => 0,
+        };
+        let error = end.error.or(e.error);
+        list.set_offset(i, n.max(0));
+        list.set_error(i, error);
+    }
+    Ok(list)
+}
+
+/// Asks about those elements that `open` picks, and puts offsets and errors where they belong.
+fn fill_in(
+    list: &mut PartitionList,
+    open: impl Fn(&Elem<'_>) -> bool,
+    ask: impl FnOnce(&mut PartitionList) -> rdk::Result<()>,
+) -> rdk::Result<()> {
+    let mut places = Vec::new();
+    let mut some = PartitionList::new();
+    for (i, e) in list.iter().enumerate().filter(|(_, e)| e.error.is_none() && open(e)) {
+        places.push(i);
+        some.add_offset(e.topic, e.partition, e.offset)?;
+    }
+    if !some.is_empty() {
+        ask(&mut some)?;
+    }
+    for (i, e) in places.into_iter().zip(some.iter()) {
+        list.set_offset(i, e.offset);
+        list.set_error(i, e.error);
+    }
+    Ok(())
+}
+
+/// `group_metadata`: a value whose bytes mean nothing to a script.
+pub fn group_metadata(c: &C<'_>) -> Out {
+    Ok(Obj::bytes(&transactions::membership(c.this)?.to_bytes()?).into())
+}
+
+/// `commit ?-async? ?-timeout ms? ?-command prefix? ?-message dict? ?tp ...?`: without partitions,
+/// what counts as processed; the message in hand too.
 pub fn commit(c: &C<'_>) -> Out {
     let core = c.this.core();
-    let bare = c.args.rest.is_empty();
-    let list = tps::parse(c.args.rest, Need::Offset)?;
+    let message = c.args.opt("-message");
+    let bare = c.args.rest.is_empty() && message.is_none();
+    let list = match message {
+        Some(_) if !c.args.rest.is_empty() => {
+            return Err(Error::argument("-message has its own topic-partition: give no others"));
+        }
+        Some(word) => tps::after_message(word, "-message")?,
+        None => tps::parse(c.args.rest, Need::Offset)?,
+    };
+    let manner = Manner::from(&c.args, QUERY)?;
+    let alone = c.args.opt("-async").is_some();
+    if alone && manner.command.is_some() {
+        return Err(Error::argument(
+            "with -async nobody waits for the outcome: leave out -command",
+        ));
+    }
     if bare {
         c.this.reader.count_all();
         c.this.reader.hand_over();
     } else if list.is_empty() {
-        return Ok(Flow::Empty);
+        return Ok(wait::ready(core, manner.command, Obj::empty()));
     }
-    if c.args.opt("-async").is_some() {
+    if alone {
         return match core.client.commit((!bare).then_some(&list), true) {
             Err(e) if !(bare && e.code == ErrorCode::NO_OFFSET) => Err(e.into()),
             _ => Ok(Flow::Empty),
         };
     }
-    let manner = Manner::from(&c.args, QUERY)?;
     let timeout = manner.timeout;
-    let detail = format!("no answer within {timeout} ms");
     wait::call(
         core,
         manner,
-        move |client| {
-            // Through a queue: the plain call waits without limit and tells one error for all.
-            let queue = client.new_queue();
-            client.commit_queue((!bare).then_some(&list), &queue)?;
-            match queue.poll(timeout) {
-                Some(Event::OffsetCommit { error, partitions }) => Ok((error, partitions)),
-                _ => Err(crate::rdk::Error::with_detail(ErrorCode::TIMED_OUT, detail)),
-            }
-        },
+        move |client| commit_list(client, (!bare).then_some(&list), timeout),
         move |(error, partitions)| match error {
             Some(e) if e.code == ErrorCode::NO_OFFSET && bare => Ok(Obj::empty()),
             Some(e) if partitions.iter().all(|p| p.error.is_none()) => Err(e.into()),
@@ -87,134 +213,86 @@ pub fn commit(c: &C<'_>) -> Out {
     )
 }
 
-/// Goes to an offset of one partition, without waiting for more than a moment.
-pub fn seek_one(core: &Core, topic: String, partition: i32, offset: i64) -> Result<()> {
-    let mut list = PartitionList::new();
-    list.add_offset(&topic, partition, offset)?;
-    let list =
-        wait::block(core, QUERY, move |client| client.seek(&mut list, QUERY).map(|()| list))?;
-    tps::outcome(&list, |_| Obj::empty()).map(drop)
-}
-
-/// `seek ?-timeout ms? tp ...`
-pub fn seek(c: &C<'_>) -> Out {
-    let list = tps::parse(c.args.rest, Need::Offset)?;
-    let manner = Manner::from(&c.args, QUERY)?;
-    let (mut now, mut later) = (PartitionList::new(), Vec::new());
-    if let Some(pending) = &*c.this.rebalance.borrow() {
-        // What is about to be assigned is not there to seek in: it is assigned where it should be.
-        for e in list.iter() {
-            match pending.list.find(e.topic, e.partition) {
-                Some(i) if pending.kind == Kind::Assign => later.push((i, e.offset)),
-                _ => drop(now.add_offset(e.topic, e.partition, e.offset)?),
-            }
-        }
+/// `store message|tp ?tp ...?`: of a message, the offset after it. A commit of what is stored moves
+/// the group on, never back.
+pub fn store(c: &C<'_>) -> Out {
+    let core = c.this.core();
+    let first = c.args.at(0)?;
+    let list = if c.args.rest.is_empty() && tps::message(first).is_some() {
+        tps::after_message(first, "message")
     } else {
-        now = list;
-    }
-    if let Some(pending) = &mut *c.this.rebalance.borrow_mut() {
-        for (i, offset) in later {
-            pending.list.set_offset(i, offset);
-        }
-    }
-    if now.is_empty() {
+        let words: Vec<Obj> = std::iter::once(first).chain(c.args.rest).cloned().collect();
+        tps::parse(&words, Need::Offset)
+    };
+    let mut list = list?;
+    if list.is_empty() {
         return Ok(Flow::Empty);
     }
-    let timeout = manner.timeout;
-    let list = wait::block(c.this.core(), timeout, move |client| {
-        client.seek(&mut now, timeout).map(|()| now)
-    })?;
-    for e in list.iter().filter(|e| e.error.is_none()) {
-        c.this.reader.restart(e.topic, e.partition);
+    if core.client.conf().get("enable.auto.offset.store").as_deref() == Some("true") {
+        return Err(Error::kafka(
+            ErrorCode::INVALID_ARG,
+            "with enable.auto.offset.store true librdkafka stores by itself: set it to false, or not \
+             at all",
+        ));
     }
-    c.this.core().again();
-    Ok(tps::outcome(&list, |_| Obj::empty())?.into())
+    // What counts already would be stored later, and so in its place.
+    c.this.reader.hand_over();
+    match core.client.store_offsets(&mut list) {
+        Err(e) if list.iter().all(|p| p.error.is_none()) => Err(e.into()),
+        _ => Ok(tps::outcome(&list, |_| Obj::empty())?.into()),
+    }
 }
 
-/// Splits partitions into those that the rebalance whose callback runs is about to assign, and the
-/// others.
-fn split(c: &C<'_>, list: &PartitionList) -> Result<(Vec<Arc<Part>>, PartitionList)> {
-    let (mut soon, mut now) = (Vec::new(), PartitionList::new());
-    let pending = c.this.rebalance.borrow();
-    let assigned = pending.as_ref().filter(|p| p.kind == Kind::Assign).map(|p| &p.list);
-    for e in list.iter() {
-        if assigned.is_some_and(|l| l.find(e.topic, e.partition).is_some()) {
-            soon.push(c.this.reader.part(e.topic, e.partition));
-        } else {
-            now.add(e.topic, e.partition)?;
+/// What a broker says of one partition of a commit while it takes the others.
+const OF_ONE: [ErrorCode; 3] = [
+    ErrorCode::UNKNOWN_TOPIC_OR_PART,
+    ErrorCode::TOPIC_AUTHORIZATION_FAILED,
+    ErrorCode::OFFSET_METADATA_TOO_LARGE,
+];
+
+/// What becomes of a commit: the error of all, and each partition's.
+type Committed = (Option<rdk::Error>, PartitionList);
+
+/// Commits, and waits for the answer.
+///
+/// When one partition is refused librdkafka says of all that they are, also of those that were
+/// committed. Then each is committed once more by itself.
+pub fn commit_list(
+    client: &Arc<Client>,
+    list: Option<&PartitionList>,
+    timeout: i32,
+) -> rdk::Result<Committed> {
+    let (error, mut partitions) = commit_once(client, list, timeout)?;
+    let of_one = error.as_ref().is_some_and(|e| OF_ONE.contains(&e.code));
+    let sent = |e: &Elem<'_>| e.offset >= 0;
+    if !of_one || partitions.iter().filter(sent).count() < 2 {
+        return Ok((error, partitions));
+    }
+    for i in 0..partitions.len() {
+        let Some(e) = partitions.get(i).filter(sent) else { continue };
+        let mut one = PartitionList::with_capacity(1);
+        one.add_offset(e.topic, e.partition, e.offset)?;
+        one.set_metadata(0, e.metadata.unwrap_or_default());
+        one.set_leader_epoch(0, e.leader_epoch);
+        let (error, _) = commit_once(client, Some(&one), timeout)?;
+        partitions.set_error(i, error.map(|e| e.code));
+    }
+    Ok((error.filter(|_| partitions.iter().filter(sent).all(|e| e.error.is_some())), partitions))
+}
+
+fn commit_once(
+    client: &Arc<Client>,
+    list: Option<&PartitionList>,
+    timeout: i32,
+) -> rdk::Result<Committed> {
+    // Through a queue: the plain call waits without limit and tells one error for all.
+    let queue = client.new_queue();
+    client.commit_queue(list, &queue)?;
+    match queue.poll(timeout) {
+        Some(Event::OffsetCommit { error, partitions }) => Ok((error, partitions)),
+        _ => {
+            let detail = format!("no answer within {timeout} ms");
+            Err(rdk::Error::with_detail(ErrorCode::TIMED_OUT, detail))
         }
     }
-    Ok((soon, now))
-}
-
-/// Does `op` to those partitions of the list that are assigned. The others get an error: librdkafka
-/// would take them too, and have them paused when they are assigned some day.
-fn to_assigned(
-    reader: &Reader,
-    list: &mut PartitionList,
-    op: impl FnOnce(&mut PartitionList) -> rdk::Result<()>,
-) -> Result<()> {
-    let mut mine = PartitionList::new();
-    let mut errors = Vec::with_capacity(list.len());
-    for e in list.iter() {
-        let active = reader.find(e.topic, e.partition).is_some_and(|p| p.is_active());
-        errors.push(if active { Ok(mine.add(e.topic, e.partition)?) } else { Err(()) });
-    }
-    if !mine.is_empty() {
-        op(&mut mine)?;
-    }
-    for (i, place) in errors.into_iter().enumerate() {
-        list.set_error(
-            i,
-            match place {
-                Ok(j) => mine.get(j).and_then(|e| e.error),
-                Err(()) => Some(ErrorCode::UNKNOWN_PARTITION),
-            },
-        );
-    }
-    Ok(())
-}
-
-/// `pause tp ...`
-pub fn pause(c: &C<'_>) -> Out {
-    let list = tps::parse(c.args.rest, Need::Partition)?;
-    let (soon, mut list) = split(c, &list)?;
-    // Marked now, paused in librdkafka once they are assigned.
-    for part in soon {
-        part.set_paused(true);
-    }
-    let client = &c.this.core().client;
-    let reader = &c.this.reader;
-    to_assigned(reader, &mut list, |l| client.pause(l))?;
-    // librdkafka counts an end of partition that was read as a message, and would resume after the
-    // message that comes there next: it is told where to go on.
-    let mut ends = PartitionList::new();
-    for e in list.iter().filter(|e| e.error.is_none()) {
-        let part = reader.part(e.topic, e.partition);
-        part.set_paused(true);
-        if let Some(next) = part.read().filter(|_| c.this.reports_ends) {
-            ends.add_offset(e.topic, e.partition, next)?;
-        }
-    }
-    if !ends.is_empty() {
-        client.seek(&mut ends, 0)?;
-    }
-    Ok(tps::outcome(&list, |_| Obj::empty())?.into())
-}
-
-/// `resume tp ...`
-pub fn resume(c: &C<'_>) -> Out {
-    let list = tps::parse(c.args.rest, Need::Partition)?;
-    let (soon, mut list) = split(c, &list)?;
-    for part in soon {
-        part.set_paused(false);
-    }
-    let reader = &c.this.reader;
-    to_assigned(reader, &mut list, |l| c.this.core().client.resume(l))?;
-    for e in list.iter().filter(|e| e.error.is_none()) {
-        reader.resume(&reader.part(e.topic, e.partition));
-    }
-    // What was set aside has used its wake up.
-    c.this.core().again();
-    Ok(tps::outcome(&list, |_| Obj::empty())?.into())
 }

@@ -1,27 +1,35 @@
 //! `$handle` of a producer.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::admin;
 use super::core::{Core, Life, Plan};
 use super::handle::{self, Handle};
 use super::live;
 use super::pump::{PumpTask, Serve, ServeTask, Verdict, What};
-use super::query;
+use super::send;
 use super::topic_producer::TopicProducer;
-use super::tps;
+use super::transactions::{self, Transactions};
+use super::wait::{self, Manner};
+use super::{query, tps};
 use crate::error::{Error, Result};
-use crate::rdk::ErrorCode;
+use crate::rdk::{self, ErrorCode, Topic};
 use crate::tcl::command;
 use crate::tcl::event::Turn;
-use crate::tcl::{Args, Call, Code, Flow, Interp, Obj, Object, Outcome, Row, State, Table, Task};
+use crate::tcl::{Call, Code, Flow, Interp, Obj, Object, Outcome, Row, State, Table, Task};
 
 /// What purged messages get for reporting their failure.
 const PURGED: Duration = Duration::from_secs(1);
 
 pub struct Producer {
     core: Rc<Core>,
+    /// The topics of `send`, by name.
+    outlets: RefCell<HashMap<String, Rc<Topic>>>,
+    pub transactions: Rc<Transactions>,
 }
 
 static TABLE: Table<Producer> = Table::new(&[
@@ -29,10 +37,49 @@ static TABLE: Table<Producer> = Table::new(&[
     Row("type", "", handle::kind, "producer"),
     Row("poll", "?timeoutMS?", handle::poll, "run callbacks of pending events"),
     Row(
+        "send",
+        "topic payload ?-key k? ?-partition p? ?-headers h? ?-timestamp ms? ?-tombstone b? ?-encoding e? ?-command prefix? ?-wait ms? ?-block ms?",
+        send::send,
+        "queue one message; with -wait, give its delivery report",
+    ),
+    Row(
+        "send_batch",
+        "topic messages ?-partition p? ?-command prefix? ?-wait ms? ?-block ms?",
+        send::send_batch,
+        "queue a list of messages; with -wait, give their delivery reports",
+    ),
+    Row("writable", "?prefix?", send::writable, "whether there is room; call once there is"),
+    Row("purge", "?-queue? ?-inflight?", send::purge, "drop messages; each is reported as failed"),
+    Row(
         "flush",
-        "?timeoutMS? ?-timeout ms?",
+        "?timeoutMS? ?-timeout ms? ?-command prefix?",
         flush,
         "wait for delivery; gives the number undelivered",
+    ),
+    Row(
+        "init_transactions",
+        "?-timeout ms? ?-command prefix?",
+        transactions::init,
+        "end what an earlier producer of the same transactional.id left open",
+    ),
+    Row("begin_transaction", "", transactions::begin, "begin a transaction"),
+    Row(
+        "commit_transaction",
+        "?-timeout ms? ?-command prefix?",
+        transactions::commit,
+        "deliver what was produced and commit it",
+    ),
+    Row(
+        "abort_transaction",
+        "?-timeout ms? ?-command prefix?",
+        transactions::abort,
+        "drop what is queued and abort",
+    ),
+    Row(
+        "send_offsets_to_transaction",
+        "?-timeout ms? ?-command prefix? ?--? group ?tp ...?",
+        transactions::send_offsets,
+        "make a subscriber's offsets part of the transaction",
     ),
     Row("new_topic", "cmdName topic", new_topic, "make a topic object"),
     Row("create_queue", "cmdName", create_queue, "refused: a producer reads no messages"),
@@ -44,13 +91,33 @@ static TABLE: Table<Producer> = Table::new(&[
     ),
     Row("topic_config", "?-file path? ?key? ?value ...?", handle::config, "alias of config"),
     Row("client_config", "?key?", handle::client_config, "the client's configuration in force"),
-    Row("partitioner", "?name?", handle::partitioner, "choose the partitioner of new topics"),
+    Row(
+        "partitioner",
+        "?name? ?prefix?",
+        handle::partitioner,
+        "choose the partitioner of new topics; the name callback takes a prefix",
+    ),
     Row("log_level", "level", handle::log_level, "set the least severe level that is logged"),
     Row("add_brokers", "brokerList", handle::add_brokers, "add bootstrap brokers"),
     Row("output_queue_length", "", handle::output_queue_length, "messages not delivered yet"),
-    Row("info topics", "?-timeout ms?", handle::info_topics, "the cluster's topics"),
-    Row("info brokers", "?-timeout ms?", handle::info_brokers, "the cluster's brokers"),
-    Row("info partitions", "topic ?-timeout ms?", handle::info_partitions, "a topic's partitions"),
+    Row(
+        "info topics",
+        "?-timeout ms? ?-command prefix?",
+        handle::info_topics,
+        "the cluster's topics",
+    ),
+    Row(
+        "info brokers",
+        "?-timeout ms? ?-command prefix?",
+        handle::info_brokers,
+        "the cluster's brokers",
+    ),
+    Row(
+        "info partitions",
+        "topic ?-timeout ms? ?-command prefix?",
+        handle::info_partitions,
+        "a topic's partitions",
+    ),
     Row(
         "metadata",
         "?-topic t? ?-timeout ms? ?-command prefix?",
@@ -83,8 +150,19 @@ static TABLE: Table<Producer> = Table::new(&[
         query::sasl_set_credentials,
         "user and password for the next authentication",
     ),
-    Row("meta refresh", "?-timeout ms?", handle::meta_refresh, "fetch metadata anew"),
-    Row("meta print", "?-timeout ms?", handle::meta_print, "print metadata on stdout"),
+    Row("admin", "cmdName", admin::of_handle, "make an admin that shares the connection"),
+    Row(
+        "meta refresh",
+        "?-timeout ms? ?-command prefix?",
+        handle::meta_refresh,
+        "fetch metadata anew",
+    ),
+    Row(
+        "meta print",
+        "?-timeout ms? ?-command prefix?",
+        handle::meta_print,
+        "print metadata on stdout",
+    ),
     Row("delivery_report callback", "?prefix?", handle::dr_callback, "set who gets reports"),
     Row("delivery_report every", "?count?", handle::dr_every, "call for each nth success only"),
     Row("delivery_report sample", "", handle::dr_sample, "call for the next report"),
@@ -96,9 +174,26 @@ static TABLE: Table<Producer> = Table::new(&[
         handle::statistics_callback,
         "set who gets librdkafka's statistics",
     ),
+    Row(
+        "throttle_callback",
+        "?prefix?",
+        handle::throttle_callback,
+        "set who is told of slowing brokers",
+    ),
+    Row(
+        "oauthbearer_token_callback",
+        "?prefix?",
+        handle::token_callback,
+        "set who gives SASL OAUTHBEARER tokens",
+    ),
     Row("encoding", "?name?", handle::encoding, "tell or set how text turns into bytes"),
     Row("linger_on_close", "?ms?", handle::linger_on_close, "what delivery gets at the end"),
-    Row("close", "?timeoutMS? ?-timeout ms?", close, "deliver what is queued, then delete"),
+    Row(
+        "close",
+        "?timeoutMS? ?-timeout ms? ?-command prefix?",
+        close,
+        "deliver what is queued, then delete",
+    ),
     Row(
         "delete",
         "",
@@ -156,6 +251,9 @@ impl Serve for Producer {
 
     fn settle(self: &Rc<Self>) {
         let Life::Closing { .. } = self.core.life.get() else { return };
+        if self.core.client.forked() {
+            return;
+        }
         let idle = || !self.core.has_kept() && self.core.calls.is_empty();
         if self.core.live.undelivered() == 0 && self.core.main.is_empty() && idle() {
             self.core.finish();
@@ -167,7 +265,7 @@ impl Serve for Producer {
 
 impl Turn for Producer {
     fn turn(self: Rc<Self>) -> Option<(Interp, Box<dyn Task>)> {
-        if self.core.state.deleted() {
+        if self.core.out_of_turn() {
             return None;
         }
         Some((self.core.interp(), Box::new(PumpTask::new(self))))
@@ -178,7 +276,11 @@ impl Handle for Producer {}
 
 impl Producer {
     pub fn open(plan: Plan) -> Rc<Producer> {
-        let producer = Rc::new(Producer { core: Rc::new(Core::new(plan)) });
+        let producer = Rc::new(Producer {
+            core: Rc::new(Core::new(plan)),
+            outlets: RefCell::default(),
+            transactions: Rc::default(),
+        });
         let weak = Rc::downgrade(&producer);
         producer.core.open(weak);
         producer
@@ -188,7 +290,7 @@ impl Producer {
         let within = u64::try_from(linger).ok().map(Duration::from_millis);
         self.core.begin_close(within);
         if self.core.live.undelivered() > 0 {
-            live::hasten(&self.core.client, linger);
+            self.core.live.hasten(linger);
         }
     }
 
@@ -204,6 +306,18 @@ impl Producer {
         self.core.extend_close(PURGED);
     }
 
+    /// The topic that `send` names. A topic keeps the configuration that it was first used with.
+    pub fn outlet(&self, name: &Obj) -> Result<Rc<Topic>> {
+        let known = self.outlets.borrow().get(&*name.str()).cloned();
+        if let Some(topic) = known {
+            return Ok(topic);
+        }
+        let name = tps::parse_topic(name)?;
+        let topic = Rc::new(self.core.known_topic(&name)?);
+        self.outlets.borrow_mut().insert(name, topic.clone());
+        Ok(topic)
+    }
+
     /// A topic object of this producer.
     fn topic(self: &Rc<Self>, name: &str) -> Result<TopicProducer> {
         let (topic, settings) = self.core.make_topic(name)?;
@@ -214,28 +328,28 @@ impl Producer {
 type C<'a> = Call<'a, Producer>;
 type Out = Outcome<Producer>;
 
-/// The timeout of `flush` and `close`: a word, `-timeout`, or `linger_on_close`.
-fn linger_time(c: &C<'_>) -> Result<i32> {
-    match c.args.get(0).or_else(|| c.args.opt("-timeout")) {
-        Some(word) => Ok(Args::time(word, "timeoutMS")?),
-        None => Ok(c.this.core.live.linger.load(Ordering::Relaxed)),
-    }
+/// How `flush` and `close` wait: a word, `-timeout`, or `linger_on_close`.
+fn lingering(c: &C<'_>) -> Result<Manner> {
+    Manner::timed(&c.args, c.this.core.live.linger.load(Ordering::Relaxed))
 }
 
-/// `flush ?timeoutMS? ?-timeout ms?`
+/// `flush ?timeoutMS? ?-timeout ms? ?-command prefix?`
 fn flush(c: &C<'_>) -> Out {
-    let timeout = linger_time(c)?;
+    let Manner { timeout, command } = lingering(c)?;
     let core = c.this.core.clone();
     if timeout != 0 && core.live.undelivered() > 0 {
-        live::hasten(&core.client, timeout);
+        core.live.hasten(timeout);
+    }
+    let left = |core: &Core, over: bool| {
+        let left = core.live.undelivered();
+        let end = left == 0 || over || core.life.get() == Life::Closed;
+        end.then(|| Obj::int(left as i64))
+    };
+    if let Some(prefix) = command {
+        return Ok(wait::watch(&core, timeout, prefix, move |core, over| left(core, over).map(Ok)));
     }
     Ok(Flow::Run(ServeTask::new(c.this.clone(), timeout, move |over, _| {
-        let left = core.live.undelivered();
-        if left == 0 || over || core.life.get() == Life::Closed {
-            Verdict::Done(Some(Obj::int(left as i64)))
-        } else {
-            Verdict::Wait
-        }
+        left(&core, over).map_or(Verdict::Wait, |n| Verdict::Done(Some(n)))
     })))
 }
 
@@ -254,28 +368,19 @@ fn create_queue(_c: &C<'_>) -> Out {
     ))
 }
 
-/// `close ?timeoutMS? ?-timeout ms?`
+/// `close ?timeoutMS? ?-timeout ms? ?-command prefix?`
 fn close(c: &C<'_>) -> Out {
-    let linger = linger_time(c)?;
+    let Manner { timeout: linger, command } = lingering(c)?;
     let producer = c.this.clone();
     producer.begin_close(linger);
-    let task = ServeTask::new(producer.clone(), -1, move |_, _| {
-        let core = &producer.core;
-        if core.life.get() != Life::Closed {
-            return Verdict::Wait;
-        }
+    Ok(handle::closing(producer, command, move |core| {
         command::delete(core.interp(), core.id);
         let lost = core.lost.get();
         if lost == 0 {
-            return Verdict::Done(None);
+            return Ok(Obj::empty());
         }
-        Verdict::Fail(Error::kafka(
-            ErrorCode::TIMED_OUT,
-            format!(
-                "{lost} message(s) of {} were not delivered within {linger} ms",
-                core.live.name
-            ),
-        ))
-    });
-    Ok(Flow::Run(task))
+        let name = &core.live.name;
+        let text = format!("{lost} message(s) of {name} were not delivered within {linger} ms");
+        Err(core.explain(rdk::Error::with_detail(ErrorCode::TIMED_OUT, text)).into())
+    }))
 }

@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::core::Core;
+use super::token::Asking;
 use crate::error::{Error, Result};
 use crate::rdk::ErrorCode;
 use crate::tcl::event::{async_pending, Waiter};
@@ -58,13 +59,14 @@ pub trait Serve: Sized + 'static {
 pub struct PumpTask<S: Serve> {
     object: Rc<S>,
     called: Option<S::Called>,
+    asking: Asking,
     since: Option<Instant>,
     calls: u32,
 }
 
 impl<S: Serve> PumpTask<S> {
     pub fn new(object: Rc<S>) -> PumpTask<S> {
-        PumpTask { object, called: None, since: None, calls: 0 }
+        PumpTask { object, called: None, asking: Asking::default(), since: None, calls: 0 }
     }
 }
 
@@ -79,7 +81,8 @@ impl<S: Serve> PumpTask<S> {
 }
 
 impl<S: Serve> Task for PumpTask<S> {
-    fn step(&mut self, _interp: Interp, code: Code, words: &mut Vec<Obj>) -> Next {
+    fn step(&mut self, interp: Interp, code: Code, words: &mut Vec<Obj>) -> Next {
+        self.asking.end(interp, code);
         if let Some(called) = self.called.take() {
             self.calls += 1;
             self.object.done(called, code);
@@ -94,6 +97,9 @@ impl<S: Serve> Task for PumpTask<S> {
             self.object.again();
             return end;
         }
+        if self.asking.begin(self.object.core(), words) {
+            return Next::Ask;
+        }
         self.called = self.object.next_call(words, What::All);
         if self.called.is_none() {
             return self.end(now);
@@ -106,6 +112,8 @@ impl<S: Serve> Task for PumpTask<S> {
 /// How a blocking call that runs callbacks goes on.
 pub enum Verdict {
     Wait,
+    /// As `Wait`, with another end of the time from now on (none: no end).
+    Until(Option<Instant>),
     Done(Option<Obj>),
     Fail(Error),
     /// Ends with a code of its own.
@@ -116,6 +124,7 @@ pub enum Verdict {
 pub struct ServeTask<S: Serve> {
     object: Rc<S>,
     called: Option<S::Called>,
+    asking: Asking,
     deadline: Option<Instant>,
     waiter: Waiter,
     served: usize,
@@ -138,6 +147,7 @@ impl<S: Serve> ServeTask<S> {
         Box::new(ServeTask {
             object,
             called: None,
+            asking: Asking::default(),
             deadline: deadline(timeout),
             waiter: Waiter::new(),
             served: 0,
@@ -147,7 +157,7 @@ impl<S: Serve> ServeTask<S> {
         })
     }
 
-    /// As a read: of the object's callbacks only those of rebalances run.
+    /// As a read: of the object's callbacks only those of rebalances and tokens run.
     pub fn reading(mut self: Box<Self>) -> Box<ServeTask<S>> {
         self.what = What::Group;
         self
@@ -173,13 +183,23 @@ pub fn check_interrupt(interp: Interp) -> Result<()> {
 
 impl<S: Serve> Task for ServeTask<S> {
     fn step(&mut self, interp: Interp, code: Code, words: &mut Vec<Obj>) -> Next {
+        if self.asking.end(interp, code) {
+            self.served += 1;
+        }
         if let Some(called) = self.called.take() {
             self.object.done(called, code);
             self.served += 1;
         }
         let core = self.object.core().clone();
+        if let Some(e) = core.refuse() {
+            // The callback forked, and this is the child.
+            return Next::Fail(e.into());
+        }
         loop {
             self.took |= self.object.take();
+            if self.asking.begin(&core, words) {
+                return Next::Ask;
+            }
             if core.can_call() {
                 self.called = self.object.next_call(words, self.what);
                 if self.called.is_some() {
@@ -193,6 +213,7 @@ impl<S: Serve> Task for ServeTask<S> {
                 Verdict::Done(value) => return Next::Done(value),
                 Verdict::Fail(e) => return Next::Fail(e.into()),
                 Verdict::Leave(code) => return Next::Leave(code),
+                Verdict::Until(deadline) => self.deadline = deadline,
                 Verdict::Wait => {}
             }
             if let Err(e) = check_interrupt(interp) {

@@ -67,6 +67,9 @@ impl Object for QueueObject {
 
     fn deleted(self: &Rc<Self>) {
         self.consumer.core().children.borrow_mut().remove(&self.id);
+        if self.consumer.core().client.forked() {
+            return;
+        }
         for (topic, partition) in self.feeders.take() {
             if let Some(topic) = topic.upgrade() {
                 topic.queue_gone(partition, self.id);

@@ -9,13 +9,19 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::store::{Part, Store};
-use crate::rdk::{Client, ClientError, ErrorCode, Message, Offset, PartitionList, Queue, Result};
+use crate::rdk::{
+    Client, ClientError, ErrorCode, Message, Offset, PartitionList, Queue, Result, Topic,
+};
 
 /// The largest batch, and the smallest: one callback may be slow.
 const MOST: usize = 256;
 const LEAST: usize = 1;
+
+/// How long offsets that count may wait while a script reads on: librdkafka commits less often.
+const SOON: Duration = Duration::from_millis(100);
 
 /// A message that was read and not yet given to the script.
 pub struct Held {
@@ -71,6 +77,9 @@ pub struct Reader {
     busy: Cell<bool>,
     /// Messages given by `consume` and `consume_list`: they count at the next call.
     hands: RefCell<Vec<Hand>>,
+    /// When offsets were handed over last, and whether some wait since then.
+    handed: Cell<Instant>,
+    owes: Cell<bool>,
 }
 
 impl Reader {
@@ -89,6 +98,8 @@ impl Reader {
             current: RefCell::default(),
             busy: Cell::new(false),
             hands: RefCell::default(),
+            handed: Cell::new(Instant::now()),
+            owes: Cell::new(false),
         }
     }
 
@@ -158,6 +169,19 @@ impl Reader {
         }
     }
 
+    /// The next message, if it was read already and nothing stands against giving it at once.
+    #[inline]
+    pub fn ready(&self) -> Option<Held> {
+        let mut batch = self.batch.borrow_mut();
+        let first = batch.front()?;
+        let plain = !first.is_void() && !first.part.is_paused() && first.message.error().is_none();
+        if plain {
+            batch.pop_front()
+        } else {
+            None
+        }
+    }
+
     /// Reads the next batch. Also tells librdkafka that the application polls.
     fn fill(&self) -> Result<usize> {
         let mut scratch = self.scratch.borrow_mut();
@@ -175,6 +199,10 @@ impl Reader {
             let offset = message.offset();
             part.set_read(if message.error().is_some() { offset } else { offset + 1 });
             batch.push_back(Held { message, part, generation });
+        }
+        if n == self.size.get() {
+            // There is more. Slow callbacks make it smaller again.
+            self.size.set((2 * n).min(MOST));
         }
         Ok(n)
     }
@@ -266,7 +294,26 @@ impl Reader {
 
     /// Gives librdkafka the offsets that were collected.
     pub fn hand_over(&self) {
+        self.owes.set(false);
+        self.handed.set(Instant::now());
         self.store.hand_over(&self.client);
+    }
+
+    /// Hands over what a read has put off, before partitions begin anew: that voids what waits.
+    fn pay(&self) {
+        if self.owes.get() {
+            self.hand_over();
+        }
+    }
+
+    /// As `hand_over`, for a read: with messages at hand it may wait a little, so that a loop of
+    /// single reads does not pay for each. Tells whether a turn has to see to it.
+    pub fn hand_over_soon(&self) -> bool {
+        if self.batch.borrow().is_empty() || self.handed.get().elapsed() >= SOON {
+            self.hand_over();
+            return false;
+        }
+        !self.owes.replace(true)
     }
 
     // ---- assignments ----
@@ -274,11 +321,21 @@ impl Reader {
     /// Prepares partitions that are about to be assigned: what is held of them is void, and their
     /// messages come to our queue (a fetch stop clears the forward, so each time anew).
     pub fn begin(&self, list: &PartitionList) -> Result<()> {
+        self.pay();
         for e in list.iter() {
             let part = self.part(e.topic, e.partition);
+            if part.take_haunted() {
+                // What it fetches would be read as ours until the new fetch begins, and then once
+                // more, or worse: from the end, where the group never was.
+                let stopped = Topic::with_default_conf(&self.client, e.topic)
+                    .and_then(|t| t.consume_stop(e.partition));
+                // A topic that has gone meanwhile is not fetched either.
+                drop(stopped);
+            }
             part.restart();
             part.set_active(true);
             part.set_assigned(Offset::INVALID);
+            part.set_start(e.offset);
             let queue = self.client.partition_queue(e.topic, e.partition)?;
             queue.forward(Some(&self.messages));
         }
@@ -287,11 +344,10 @@ impl Reader {
 
     /// Partitions are no longer ours.
     pub fn end(&self, list: &PartitionList) {
+        self.pay();
         for e in list.iter() {
             if let Some(part) = self.find(e.topic, e.partition) {
-                part.restart();
-                part.set_active(false);
-                part.set_paused(false);
+                part.end();
             }
         }
         self.drop_void();
@@ -299,18 +355,33 @@ impl Reader {
 
     /// All partitions are no longer ours.
     pub fn end_all(&self) {
+        self.pay();
         for part in self.parts.borrow().values().flat_map(HashMap::values) {
-            part.restart();
-            part.set_active(false);
-            part.set_paused(false);
+            part.end();
         }
         self.drop_void();
     }
 
-    /// A partition goes on elsewhere.
-    pub fn restart(&self, topic: &str, partition: i32) {
-        self.part(topic, partition).restart();
+    /// A partition goes on elsewhere. What counted before still does.
+    pub fn restart(&self, topic: &str, partition: i32, offset: i64) {
+        self.pay();
+        let part = self.part(topic, partition);
+        part.restart();
+        part.set_start(offset);
         self.drop_void();
+    }
+
+    /// Nothing of a partition that the script was given so far counts any more, while what was read
+    /// ahead stays: a partition that is sought in may after all not go elsewhere.
+    pub fn cancel(&self, topic: &str, partition: i32) {
+        self.pay();
+        let Some(part) = self.find(topic, partition) else { return };
+        part.cancel();
+        self.hands.borrow_mut().retain(|h| !Arc::ptr_eq(&h.part, &part));
+        let mut current = self.current.borrow_mut();
+        if current.as_ref().is_some_and(|h| Arc::ptr_eq(&h.part, &part)) {
+            *current = None;
+        }
     }
 
     fn drop_void(&self) {
@@ -330,6 +401,36 @@ impl Reader {
         for held in back.into_iter().rev() {
             batch.push_front(held);
         }
+    }
+
+    /// The partitions that are assigned, each with the offset after the last message that the script
+    /// was given since it was assigned or sought in, if there was one.
+    pub fn given(&self) -> Result<PartitionList> {
+        let mut list = PartitionList::new();
+        let parts = self.parts.borrow();
+        for part in parts.values().flat_map(HashMap::values).filter(|p| p.is_active()) {
+            if let Some(next) = part.position() {
+                list.add_offset(&part.topic, part.partition, next)?;
+            }
+        }
+        list.sort();
+        Ok(list)
+    }
+
+    /// The partitions for which `wanted` holds, sorted.
+    pub fn parts(&self, wanted: impl Fn(&Part) -> bool) -> Result<PartitionList> {
+        let mut list = PartitionList::new();
+        let parts = self.parts.borrow();
+        for part in parts.values().flat_map(HashMap::values).filter(|p| wanted(p)) {
+            list.add(&part.topic, part.partition)?;
+        }
+        list.sort();
+        Ok(list)
+    }
+
+    /// Whether a partition is assigned.
+    pub fn is_active(&self, topic: &str, partition: i32) -> bool {
+        self.find(topic, partition).is_some_and(|p| p.is_active())
     }
 
     /// The offset from which a partition goes on for the script: after the last message given.

@@ -8,6 +8,7 @@ use super::encoding::Encoding;
 use super::pump::{check_interrupt, deadline, Serve, ServeTask, Verdict, What};
 use super::reader::{Held, Reader};
 use super::record::Field;
+use super::token::Asking;
 use crate::error::{Error, Result};
 use crate::rdk::{self, ClientError};
 use crate::tcl::event::Waiter;
@@ -32,6 +33,11 @@ pub trait Reading: Serve {
 
     /// Puts one back: the next read has it.
     fn keep_error(&self, e: ClientError);
+
+    /// Whether there is an event that a read has to look at before it gives a message.
+    fn has_news(&self) -> bool {
+        self.core().has_news()
+    }
 }
 
 /// Checks a read, and counts what was given before.
@@ -41,8 +47,24 @@ pub fn begin<R: Reading>(this: &R, what: &str) -> Result<()> {
         return Err(Error::State(format!("{what} while the object is being closed")));
     }
     this.reader().count_hands();
-    this.reader().hand_over();
+    if this.reader().hand_over_soon() {
+        this.again();
+    }
     Ok(())
+}
+
+/// The next message, if it can be given without a look at anything else: what a loop of reads does
+/// most of the time.
+#[inline]
+pub fn ready<R: Reading>(this: &R) -> Option<Held> {
+    if this.has_news() || !this.may_give() {
+        return None;
+    }
+    if let Some(e) = this.next_error() {
+        this.keep_error(e);
+        return None;
+    }
+    this.reader().ready()
 }
 
 /// Refuses a read while the object's message is in the script's hands.
@@ -141,30 +163,40 @@ pub fn array<R: Reading>(
     nothing: impl Fn(Without) -> Verdict + 'static,
 ) -> Result<Flow> {
     begin(&**this, "consume")?;
+    if let Some(held) = ready(&**this) {
+        fill_array(&**this, interp, name, held)?;
+        return Ok(one.map_or(Flow::Empty, Flow::Value));
+    }
     let name = name.clone();
     let reader = this.clone();
     let verdict = move |over: bool, _| match next_or_end(&*reader) {
-        Found::Message(held) => {
-            let words = reader.core().words.clone();
-            let mut fields = Vec::new();
-            words.fields(held.message.view(), &reader.encoding(), &mut fields);
-            match words.set_array(interp, &name, &fields, &mut None) {
-                Ok(()) => {
-                    reader.reader().hand_out(&held);
-                    Verdict::Done(one.clone())
-                }
-                Err(e) => {
-                    reader.reader().put_back(held);
-                    Verdict::Fail(e)
-                }
-            }
-        }
+        Found::Message(held) => match fill_array(&*reader, interp, &name, held) {
+            Ok(()) => Verdict::Done(one.clone()),
+            Err(e) => Verdict::Fail(e),
+        },
         Found::Error(e) => Verdict::Fail(located(e).into()),
         Found::End => nothing(Without::End),
         Found::Nothing if over || !reader.is_open() => nothing(Without::Time),
         Found::Nothing => Verdict::Wait,
     };
     Ok(Flow::Run(ServeTask::new(this.clone(), timeout, verdict).reading()))
+}
+
+/// Gives a message as an array; one that can't be set leaves it the first of the next read.
+fn fill_array<R: Reading>(this: &R, interp: Interp, name: &Obj, held: Held) -> Result<()> {
+    let words = &this.core().words;
+    let mut fields = Vec::new();
+    words.fields(held.message.view(), &this.encoding(), &mut fields);
+    match words.set_array(interp, name, &fields, &mut None) {
+        Ok(()) => {
+            this.reader().hand_out(&held);
+            Ok(())
+        }
+        Err(e) => {
+            this.reader().put_back(held);
+            Err(e)
+        }
+    }
 }
 
 /// `consume_list ... timeoutMS count ?-fields list? ?-min n?`; the words begin at `first`.
@@ -236,6 +268,7 @@ pub fn batch<R: Reading>(this: &Rc<R>, args: &Args<'_>, first: usize) -> Result<
         array: args.at(first + 2)?.clone(),
         body: args.at(first + 3)?.clone(),
         waiter: Waiter::new(),
+        asking: Asking::default(),
         fields: Vec::new(),
         known: None,
         done: 0,
@@ -262,6 +295,7 @@ struct Batch<R: Reading> {
     array: Obj,
     body: Obj,
     waiter: Waiter,
+    asking: Asking,
     fields: Vec<Obj>,
     known: Option<Vec<Obj>>,
     done: usize,
@@ -357,14 +391,22 @@ impl<R: Reading> Batch<R> {
 
 impl<R: Reading> Task for Batch<R> {
     fn step(&mut self, interp: Interp, code: Code, words: &mut Vec<Obj>) -> Next {
+        self.asking.end(interp, code);
         if let Some(end) = self.finish(interp, code) {
             return end;
+        }
+        if let Some(e) = self.this.core().refuse() {
+            // The body forked, and this is the child.
+            return Next::Fail(e.into());
         }
         loop {
             if self.done >= self.most || !self.this.is_open() {
                 return self.end();
             }
             self.this.take();
+            if self.asking.begin(self.this.core(), words) {
+                return Next::Ask;
+            }
             if let Some(called) = self.this.next_call(words, What::Group) {
                 self.at = At::Call(called);
                 return Next::Call;
@@ -404,6 +446,7 @@ pub struct TimedCallback<R: Reading> {
     this: Rc<R>,
     deadline: Option<Instant>,
     waiter: Waiter,
+    asking: Asking,
     called: Option<R::Called>,
     calls: usize,
     /// Calls made before the first wait for more are the result of one look.
@@ -421,6 +464,7 @@ impl<R: Reading> TimedCallback<R> {
             this: this.clone(),
             deadline: deadline(timeout),
             waiter: Waiter::new(),
+            asking: Asking::default(),
             called: None,
             calls: 0,
             fill: Box::new(fill),
@@ -430,12 +474,19 @@ impl<R: Reading> TimedCallback<R> {
 
 impl<R: Reading> Task for TimedCallback<R> {
     fn step(&mut self, interp: Interp, code: Code, words: &mut Vec<Obj>) -> Next {
+        self.asking.end(interp, code);
         if let Some(called) = self.called.take() {
             self.this.done(called, code);
             self.calls += 1;
         }
+        if let Some(e) = self.this.core().refuse() {
+            return Next::Fail(e.into());
+        }
         loop {
             self.this.take();
+            if self.asking.begin(self.this.core(), words) {
+                return Next::Ask;
+            }
             if self.this.may_give() {
                 self.called = (self.fill)(&self.this, words);
                 if self.called.is_some() {

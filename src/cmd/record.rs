@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use super::encoding::Encoding;
-use crate::error::Result;
+use crate::error::{guiding_detail, Result};
 use crate::rdk::{self, MessageRef, TimestampType};
 use crate::tcl::{Interp, Obj};
 
@@ -149,11 +149,17 @@ impl Words {
     }
 
     /// A delivery report: the message; when it failed, with the error appended.
-    pub fn report(&self, m: MessageRef<'_>, encoding: &Encoding) -> Obj {
+    /// `explain` says more about it.
+    pub fn report(
+        &self,
+        m: MessageRef<'_>,
+        encoding: &Encoding,
+        explain: impl FnOnce(rdk::Error) -> rdk::Error,
+    ) -> Obj {
         let mut out = Vec::with_capacity(MOST);
         self.fields(m, encoding, &mut out);
         if let Some(code) = m.error() {
-            let e = rdk::Error::with_detail(code, m.error_text());
+            let e = explain(rdk::Error::with_detail(code, m.error_text()));
             self.push_error(&e, &mut out);
         }
         Obj::list(&out)
@@ -165,7 +171,7 @@ impl Words {
         out.push(self.code.clone());
         out.push(Obj::text(&e.code.constant()));
         out.push(self.message.clone());
-        out.push(Obj::text(&e.detail));
+        out.push(Obj::text(&guiding_detail(e)));
     }
 
     /// A message error as a dict, with topic and partition where known.

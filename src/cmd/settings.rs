@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::advice::{advise, no_such};
+use super::properties_file::{self, Entry};
 use crate::error::{Error, Result};
 use crate::rdk::{self, is_secret, Conf, TopicConf};
 use crate::tcl::{Args, Flow, Obj};
@@ -45,7 +47,7 @@ impl Settings {
             Props::Client(c) => c.set(key, value),
             Props::Topic(t) => t.set(key, value),
         };
-        done.map_err(|e| hide(e, key, value))?;
+        done.map_err(|e| hide(advise(e, key, self.is_topic()), key, value))?;
         self.explicit.retain(|(k, _)| k != key);
         self.explicit.push((key.to_owned(), value.to_owned()));
         Ok(())
@@ -62,11 +64,12 @@ impl Settings {
         match value {
             Some(v) => Ok(v),
             None if known => Ok(String::new()),
-            None => Err(Error::kafka(
-                rdk::ErrorCode::INVALID_ARG,
-                format!("No such configuration property: \"{key}\""),
-            )),
+            None => Err(no_such(key, self.is_topic()).into()),
         }
+    }
+
+    fn is_topic(&self) -> bool {
+        matches!(self.props, Props::Topic(_))
     }
 
     /// Whether the script set the property, by this name or an alias.
@@ -118,6 +121,29 @@ impl Settings {
             Props::Topic(t) => t.set(key, value),
         };
         Ok(done?)
+    }
+
+    /// The same without some properties.
+    pub fn without(&self, keys: &[&str]) -> Settings {
+        let mut out = match self.props {
+            Props::Client(_) => Settings::client(),
+            Props::Topic(_) => Settings::topic(),
+        };
+        for (k, v) in self.explicit.iter().filter(|(k, _)| !keys.contains(&k.as_str())) {
+            // It was accepted once, so it is accepted again.
+            let _ = out.set(k, v);
+        }
+        out
+    }
+
+    /// A client with TLS verifies brokers against the distribution's CAs unless it is told which.
+    /// Where OpenSSL would not find them, librdkafka looks in the usual places.
+    pub fn default_trust(&mut self) -> Result<()> {
+        let tls = self.get("security.protocol")?.ends_with("ssl");
+        if tls && !self.is_set("ssl.ca.pem") && !rdk::has_default_trust() {
+            self.default("ssl.ca.location", "probe")?;
+        }
+        Ok(())
     }
 
     /// The topic properties of a client's configuration, as a topic's.
@@ -180,20 +206,15 @@ impl Settings {
         })
     }
 
-    /// Reads `key=value` lines; `#` starts a comment line.
+    /// Reads a file of properties. Errors name file and line, and never quote a value that is secret.
     fn read_file(&mut self, path: &str) -> Result<()> {
         let text = std::fs::read_to_string(path)
             .map_err(|e| Error::argument(format!("couldn't read \"{path}\": {e}")))?;
-        for (i, line) in text.lines().enumerate() {
-            let line = line.trim();
-            if line.is_empty() || line.starts_with('#') {
-                continue;
-            }
-            let place = |what: &str| format!("{path}:{}: {what}", i + 1);
-            let Some((key, value)) = line.split_once('=') else {
-                return Err(Error::argument(place("expected key=value")));
-            };
-            self.set(key.trim(), value.trim()).map_err(|e| match e {
+        let entries = properties_file::parse(&text)
+            .map_err(|(line, what)| Error::argument(format!("{path}:{line}: {what}")))?;
+        for Entry { line, key, value } in entries {
+            let place = |what: &str| format!("{path}:{line}: {what}");
+            self.set(&key, &value).map_err(|e| match e {
                 Error::Kafka(e) => Error::kafka(e.code, place(&e.detail)),
                 Error::Words(e) => Error::argument(place(&e.message())),
                 other => other,

@@ -25,6 +25,9 @@ pub struct Part {
     position: AtomicI64,
     /// The offset that the script's `assign` gave, as librdkafka numbers it.
     assigned: AtomicI64,
+    /// Where it was assigned or sought to, as librdkafka numbers it: the script goes on there while
+    /// it was given nothing since.
+    start: AtomicI64,
     /// The offset after the last message that was read from librdkafka.
     read: AtomicI64,
     paused: AtomicBool,
@@ -33,6 +36,8 @@ pub struct Part {
     stores: AtomicBool,
     /// It is assigned.
     active: AtomicBool,
+    /// It was taken away before anything was read of it: see [`Part::end`].
+    haunted: AtomicBool,
 }
 
 impl Part {
@@ -44,10 +49,12 @@ impl Part {
             pending: AtomicI64::new(NONE),
             position: AtomicI64::new(NONE),
             assigned: AtomicI64::new(Offset::INVALID),
+            start: AtomicI64::new(Offset::INVALID),
             read: AtomicI64::new(NONE),
             paused: AtomicBool::new(false),
             stores: AtomicBool::new(true),
             active: AtomicBool::new(false),
+            haunted: AtomicBool::new(false),
         }
     }
 
@@ -60,9 +67,25 @@ impl Part {
     /// message.
     pub fn restart(&self) {
         self.generation.fetch_add(1, Ordering::AcqRel);
-        self.pending.store(NONE, Ordering::Release);
+        self.cancel();
         self.position.store(NONE, Ordering::Release);
+        self.start.store(Offset::INVALID, Ordering::Release);
         self.read.store(NONE, Ordering::Release);
+    }
+
+    /// What was processed and not handed over yet is not stored.
+    pub fn cancel(&self) {
+        self.pending.store(NONE, Ordering::Release);
+    }
+
+    pub fn set_start(&self, offset: i64) {
+        self.start.store(offset, Ordering::Release);
+    }
+
+    /// Where the script goes on, as librdkafka numbers it: after the last message that it was given,
+    /// else where the partition was assigned or sought to.
+    pub fn next(&self) -> i64 {
+        self.position().unwrap_or_else(|| self.start.load(Ordering::Acquire))
     }
 
     pub fn set_stores(&self, on: bool) {
@@ -109,6 +132,24 @@ impl Part {
         self.active.store(on, Ordering::Release);
     }
 
+    /// It is no longer assigned.
+    ///
+    /// librdkafka may be asking a leader for the partition's beginning or end at that moment. The
+    /// answer comes too late then, and it asks again (`outdated offset response`), although the
+    /// partition was stopped; and so it fetches what nobody has assigned.
+    pub fn end(&self) {
+        if self.active.swap(false, Ordering::AcqRel) && self.read().is_none() {
+            self.haunted.store(true, Ordering::Release);
+        }
+        self.restart();
+        self.set_paused(false);
+    }
+
+    /// Whether librdkafka may be fetching it although it is not assigned; asked once.
+    pub fn take_haunted(&self) -> bool {
+        self.haunted.swap(false, Ordering::AcqRel)
+    }
+
     #[inline]
     pub fn set_position(&self, next: i64) {
         self.position.store(next, Ordering::Release);
@@ -151,6 +192,9 @@ impl Store {
 
     /// Hands the collected offsets to librdkafka, whose commit timer, `commit` and closing use them.
     pub fn hand_over(&self, client: &Client) {
+        if client.forked() {
+            return;
+        }
         let touched = std::mem::take(&mut *self.lock());
         if touched.is_empty() {
             return;

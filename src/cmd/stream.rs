@@ -142,6 +142,10 @@ impl Serve for Stream {
     }
 
     fn done(self: &Rc<Self>, called: Called, code: Code) {
+        if self.core().client.forked() {
+            // As a subscriber's.
+            return;
+        }
         match called {
             Called::Error => self.reader.finished(false),
             Called::Message => self.reader.finished(code.is_ok() && self.is_open()),
@@ -169,7 +173,7 @@ impl Serve for Stream {
 
 impl Turn for Stream {
     fn turn(self: Rc<Self>) -> Option<(Interp, Box<dyn Task>)> {
-        if self.core().state.deleted() || !self.is_open() {
+        if self.core().out_of_turn() || !self.is_open() {
             return None;
         }
         Some((self.core().interp(), Box::new(PumpTask::new(self))))

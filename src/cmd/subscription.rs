@@ -4,7 +4,7 @@ use super::pump::Serve;
 use super::subscriber::Subscriber;
 use super::tps::{self, Need};
 use crate::error::{Error, Result};
-use crate::rdk::{Offset, PartitionList};
+use crate::rdk::{ErrorCode, Offset, PartitionList};
 use crate::tcl::{Call, Flow, Obj, Outcome};
 
 type C<'a> = Call<'a, Subscriber>;
@@ -83,10 +83,80 @@ pub fn assign(c: &C<'_>) -> Out {
             this.reader.part(e.topic, e.partition).set_assigned(e.offset);
         }
     }
+    answered(this);
+    Ok(Flow::Empty)
+}
+
+/// `incremental_assign tp ...`: reads these as well, without touching the others. In the rebalance
+/// callback it is the answer to the group.
+pub fn incremental_assign(c: &C<'_>) -> Out {
+    let list = tps::parse(c.args.rest, Need::Topic)?;
+    let this = c.this;
+    if list.is_empty() {
+        return Ok(Flow::Empty);
+    }
+    // Looked for here, for a partition that is read already would lose what was read ahead of it.
+    for (i, e) in list.iter().enumerate() {
+        let twice = list.find(e.topic, e.partition).is_some_and(|first| first < i);
+        if twice || this.reader.is_active(e.topic, e.partition) {
+            let detail = format!("topic {} partition {} is assigned already", e.topic, e.partition);
+            return Err(Error::kafka(ErrorCode::CONFLICT, detail));
+        }
+    }
+    this.reader.begin(&list)?;
+    if let Err(e) = this.core().client.incremental_assign(&list) {
+        this.reader.end(&list);
+        return Err(e.into());
+    }
+    for e in list.iter() {
+        this.reader.part(e.topic, e.partition).set_assigned(e.offset);
+    }
+    answered(this);
+    Ok(Flow::Empty)
+}
+
+/// `incremental_unassign tp ...`: what was processed of them counts.
+pub fn incremental_unassign(c: &C<'_>) -> Out {
+    let list = tps::parse(c.args.rest, Need::Topic)?;
+    let this = c.this;
+    if list.is_empty() {
+        return Ok(Flow::Empty);
+    }
+    if let Some(e) = list.iter().find(|e| !this.reader.is_active(e.topic, e.partition)) {
+        let detail = format!("topic {} partition {} is not assigned", e.topic, e.partition);
+        return Err(Error::kafka(ErrorCode::UNKNOWN_PARTITION, detail));
+    }
+    this.reader.count_hands();
+    this.reader.hand_over();
+    let client = &this.core().client;
+    client.incremental_unassign(&list)?;
+    this.reader.end(&list);
+    // As in `assign`: the stop is served before the partition may be assigned again.
+    client.assignment()?;
+    answered(this);
+    Ok(Flow::Empty)
+}
+
+/// The script has answered the rebalance whose callback runs.
+fn answered(this: &Subscriber) {
     if let Some(pending) = &mut *this.rebalance.borrow_mut() {
         pending.answered = true;
     }
-    Ok(Flow::Empty)
+}
+
+/// `assignment_lost`: 1 from when the group took the partitions away until that was answered.
+pub fn assignment_lost(c: &C<'_>) -> Out {
+    Ok(Obj::boolean(c.this.core().client.assignment_lost()).into())
+}
+
+/// `rebalance_protocol`: `none` before the group has one, `eager` or `cooperative`.
+pub fn rebalance_protocol(c: &C<'_>) -> Out {
+    Ok(Obj::text(&c.this.core().client.rebalance_protocol().to_lowercase()).into())
+}
+
+/// `member_id`: empty before the group gave one.
+pub fn member_id(c: &C<'_>) -> Out {
+    Ok(Obj::text(&c.this.core().client.member_id().unwrap_or_default()).into())
 }
 
 /// `assignment`: `{topic partition}`, with the offset that `assign` gave, if it gave one.

@@ -5,9 +5,10 @@ use std::rc::Rc;
 
 use super::core::Core;
 use super::encoding::Encoding;
-use super::info::{self, query_time};
+use super::info::{self, QUERY};
 use super::master::get_or_set_encoding;
 use super::settings::Settings;
+use super::wait::Manner;
 use crate::error::Error;
 use crate::rdk::{Partitioner, Topic};
 use crate::tcl::{Call, Obj, Object, Outcome};
@@ -35,22 +36,21 @@ pub fn info_name<T: TopicObject>(c: &C<'_, T>) -> Outcome<T> {
     Ok(Obj::text(c.this.topic().name()).into())
 }
 
-/// `info partitions ?-timeout ms?`
+/// `info partitions ?-timeout ms? ?-command prefix?`
 pub fn info_partitions<T: TopicObject>(c: &C<'_, T>) -> Outcome<T> {
-    let n = info::partitions(c.this.core(), c.this.topic().name(), query_time(&c.args)?)?;
-    Ok(Obj::int(n.into()).into())
+    let number = |n: i32| Obj::int(n.into());
+    let name = c.this.topic().name();
+    info::partitions(c.this.core(), name, Manner::from(&c.args, QUERY)?, number)
 }
 
-/// `info consistent_partition key ?-timeout ms?`: of the bytes that `produce` would send. -1 when the
-/// topic has no partitions yet.
+/// `info consistent_partition key ?-timeout ms? ?-command prefix?`: of the bytes that `produce` would
+/// send. -1 when the topic has no partitions yet.
 pub fn info_consistent<T: TopicObject>(c: &C<'_, T>) -> Outcome<T> {
-    let topic = c.this.topic();
-    let count = info::partitions(c.this.core(), topic.name(), query_time(&c.args)?)?;
-    let encoding = c.this.encoding().borrow();
-    let key = encoding.encode(c.args.at(0)?, "key")?;
-    let partition =
-        if count == 0 { -1 } else { Partitioner::Consistent.partition(topic, &key, count) };
-    Ok(Obj::int(partition.into()).into())
+    let key = c.this.encoding().borrow().encode(c.args.at(0)?, "key")?.into_owned();
+    let name = c.this.topic().name();
+    info::partitions(c.this.core(), name, Manner::from(&c.args, QUERY)?, move |count| {
+        Obj::int(Partitioner::Consistent.hash(&key, count).into())
+    })
 }
 
 /// `info output_queue_length`

@@ -11,16 +11,17 @@ use super::encoding::Encoding;
 use super::info::QUERY;
 use super::kafka::Compat;
 use super::live::Started;
+use super::offsets::commit_list;
 use super::pump::{Serve, Verdict};
 use super::queue::QueueObject;
 use super::reading::{self, TimedCallback, Without};
 use super::settings::Settings;
 use super::stream::Stream;
 use super::topic::{self, TopicObject};
-use super::tps::{bad_offset, parse_offset, parse_partition};
-use super::wait;
+use super::tps::{self, bad_offset, parse_offset, parse_partition};
+use super::wait::{self, Manner};
 use crate::error::{Error, Result};
-use crate::rdk::{ErrorCode, Offset, PartitionList, Topic};
+use crate::rdk::{Client, ErrorCode, Offset, PartitionList, Topic};
 use crate::tcl::command::{self, new_id};
 use crate::tcl::{Args, Call, Flow, Obj, Object, Outcome, Prefix, Row, State, Table};
 
@@ -66,24 +67,29 @@ static TABLE: Table<TopicConsumer> = Table::new(&[
     Row("consume_start", "partition offset ?prefix?", start, "alias of start"),
     Row("start_queue", "partition offset queue", start_queue, "start to read into a queue"),
     Row("consume_start_queue", "partition offset queue", start_queue, "alias of start_queue"),
-    Row("stop", "partition", stop, "stop to read a partition"),
-    Row("consume_stop", "partition", stop, "alias of stop"),
+    Row("stop", "partition ?-timeout ms? ?-command prefix?", stop, "stop to read a partition"),
+    Row("consume_stop", "partition ?-timeout ms? ?-command prefix?", stop, "alias of stop"),
     Row("seek", "partition offset ?-timeout ms?", seek, "go on elsewhere"),
     Row("pause", "partition", pause, "stop reading for a while"),
     Row("resume", "partition", resume, "read again"),
-    Row("store_offset", "partition offset", store_offset, "name the last processed message"),
+    Row(
+        "store_offset",
+        "partition offset ?-timeout ms? ?-command prefix?",
+        store_offset,
+        "name the last processed message",
+    ),
     Row("started", "", started, "the partitions that are started"),
     Row("info name", "", topic::info_name, "the topic's name"),
     Row("info topic", "", topic::info_name, "alias of info name"),
     Row(
         "info partitions",
-        "?-timeout ms?",
+        "?-timeout ms? ?-command prefix?",
         topic::info_partitions,
         "how many partitions the topic has",
     ),
     Row(
         "info consistent_partition",
-        "key ?-timeout ms?",
+        "key ?-timeout ms? ?-command prefix?",
         topic::info_consistent,
         "the partition that the consistent partitioner has for a key",
     ),
@@ -114,6 +120,9 @@ impl Object for TopicConsumer {
 
     fn deleted(self: &Rc<Self>) {
         self.core().children.borrow_mut().remove(&self.id);
+        if self.core().client.forked() {
+            return;
+        }
         let partitions: Vec<i32> = self.started.borrow().keys().copied().collect();
         for partition in partitions {
             if let Some(place) = self.release(partition) {
@@ -351,10 +360,15 @@ impl TopicConsumer {
     }
 }
 
-/// `stop partition`
+/// `stop partition ?-timeout ms? ?-command prefix?`
 fn stop(c: &C<'_>) -> Out {
-    c.this.halt(parse_partition(c.args.at(0)?)?)?;
-    Ok(Flow::Empty)
+    let partition = parse_partition(c.args.at(0)?)?;
+    let manner = Manner::from(&c.args, QUERY)?;
+    let place = c.this.release(partition).ok_or_else(|| c.this.not_started(partition))?;
+    let live = c.this.core().live.clone();
+    live.begin_stop(&place);
+    let stop = move |_: &Arc<Client>| live.finish_stop(&place);
+    wait::call(c.this.core(), manner, stop, |()| Ok(Obj::empty()))
 }
 
 /// `consume partition timeoutMS array`: 1: a message, 0: the end of the partition, or nothing in
@@ -402,7 +416,7 @@ fn seek(c: &C<'_>) -> Out {
     let stream = c.this.running(partition)?;
     let topic = c.this.topic.clone();
     wait::block(c.this.core(), timeout, move |_| topic.seek(partition, offset, timeout))?;
-    stream.reader.restart(c.this.topic.name(), partition);
+    stream.reader.restart(c.this.topic.name(), partition, offset);
     stream.again();
     Ok(Flow::Empty)
 }
@@ -420,7 +434,7 @@ fn pause(c: &C<'_>) -> Out {
     let stream = c.this.running(partition)?;
     let mut list = only(c, partition)?;
     c.this.core().client.pause(&mut list)?;
-    super::tps::outcome(&list, |_| Obj::empty())?;
+    tps::outcome(&list, |_| Obj::empty())?;
     let part = stream.reader.part(c.this.topic.name(), partition);
     part.set_paused(true);
     // librdkafka counts an end of partition that was read as a message, and would resume after the
@@ -439,15 +453,16 @@ fn resume(c: &C<'_>) -> Out {
     let stream = c.this.running(partition)?;
     let mut list = only(c, partition)?;
     c.this.core().client.resume(&mut list)?;
-    super::tps::outcome(&list, |_| Obj::empty())?;
+    tps::outcome(&list, |_| Obj::empty())?;
     let part = stream.reader.part(c.this.topic.name(), partition);
     stream.reader.resume(&part);
     stream.again();
     Ok(Flow::Empty)
 }
 
-/// `store_offset partition offset`: the last processed message; offset + 1 is committed, by the
-/// commit timer for a partition started at `stored`, else at once and through the group.
+/// `store_offset partition offset ?-timeout ms? ?-command prefix?`: the last processed message;
+/// offset + 1 is committed, by the commit timer for a partition started at `stored`, else at once and
+/// through the group.
 fn store_offset(c: &C<'_>) -> Out {
     let partition = parse_partition(c.args.at(0)?)?;
     let offset = c.args.at(1)?.get_int("offset")?;
@@ -461,10 +476,11 @@ fn store_offset(c: &C<'_>) -> Out {
     let mut list = PartitionList::new();
     list.add_offset(c.this.topic.name(), partition, next)?;
     let core = c.this.core();
+    let manner = Manner::from(&c.args, QUERY)?;
     if stored {
         core.client.store_offsets(&mut list)?;
-        super::tps::outcome(&list, |_| Obj::empty())?;
-        return Ok(Flow::Empty);
+        let done = tps::outcome(&list, |_| Obj::empty())?;
+        return Ok(wait::ready(core, manner.command, done));
     }
     if core.settings.get("group.id")?.is_empty() {
         return Err(Error::kafka(
@@ -472,8 +488,12 @@ fn store_offset(c: &C<'_>) -> Out {
             "offsets are committed through a group: set group.id before the handle is made",
         ));
     }
-    wait::block(core, QUERY, move |client| client.commit(Some(&list), false))?;
-    Ok(Flow::Empty)
+    let timeout = manner.timeout;
+    let commit = move |client: &Arc<Client>| commit_list(client, Some(&list), timeout);
+    wait::call(core, manner, commit, |(error, partitions)| match error {
+        Some(e) if partitions.iter().all(|p| p.error.is_none()) => Err(e.into()),
+        _ => tps::outcome(&partitions, |_| Obj::empty()),
+    })
 }
 
 /// `started`

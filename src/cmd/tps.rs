@@ -86,8 +86,17 @@ pub enum Need {
     Topic,
     /// The partition is required.
     Partition,
-    /// The partition and an offset are required.
+    /// The partition and an offset that can be committed are required; `invalid`, which listings
+    /// show, leaves the partition out.
     Offset,
+    /// The partition and an offset to go to are required.
+    Place,
+}
+
+impl Need {
+    fn offset(self) -> bool {
+        matches!(self, Need::Offset | Need::Place)
+    }
 }
 
 /// Topic-partitions `{topic ?partition? ?offset? ?metadata?}`.
@@ -99,10 +108,10 @@ pub fn parse(rest: &[Obj], need: Need) -> Result<PartitionList> {
         let fault = |what: &str| Error::expected("topic-partition", what, &item.str());
         let (topic, partition, offset, metadata) = match &parts[..] {
             [t] if need == Need::Topic => (t, None, None, None),
-            [t, p] if need != Need::Offset => (t, Some(p), None, None),
+            [t, p] if !need.offset() => (t, Some(p), None, None),
             [t, p, o] => (t, Some(p), Some(o), None),
             [t, p, o, m] => (t, Some(p), Some(o), Some(m)),
-            _ if need == Need::Offset => return Err(fault("{topic partition offset ?metadata?}")),
+            _ if need.offset() => return Err(fault("{topic partition offset ?metadata?}")),
             _ if need == Need::Partition => {
                 return Err(fault("{topic partition ?offset? ?metadata?}"))
             }
@@ -110,9 +119,18 @@ pub fn parse(rest: &[Obj], need: Need) -> Result<PartitionList> {
         };
         let topic = parse_topic(topic)?;
         let partition = partition.map_or(Ok(0), parse_partition)?;
-        let i = match offset.map(parse_offset).transpose()? {
-            Some(o) => list.add_offset(&topic, partition, o)?,
-            None => list.add(&topic, partition)?,
+        let i = match (need, offset.map(parse_offset).transpose()?) {
+            (Need::Offset, Some(Offset::INVALID)) => continue,
+            (Need::Offset, Some(o)) if o < 0 => {
+                let got = offset.map_or_else(String::new, Obj::string);
+                return Err(Error::expected("offset", "an integer of 0 or more", &got));
+            }
+            (Need::Place, Some(Offset::INVALID)) => {
+                let places = "beginning, end, stored, or an integer";
+                return Err(Error::expected("offset", places, "invalid"));
+            }
+            (_, Some(o)) => list.add_offset(&topic, partition, o)?,
+            (_, None) => list.add(&topic, partition)?,
         };
         if let Some(m) = metadata.filter(|m| !m.is_empty()) {
             list.set_metadata(i, m.str().as_bytes());
@@ -167,4 +185,33 @@ pub fn outcome(list: &PartitionList, done: impl FnOnce(&[Elem<'_>]) -> Obj) -> R
             done: done(&good),
         }),
     }
+}
+
+/// Topic, partition and offset of a message dict, as callbacks and `consume` give it; none when the
+/// word is no such dict.
+pub fn message(word: &Obj) -> Option<Result<(String, i32, i64)>> {
+    let parts = word.get_list("").ok().filter(|l| l.len() >= 6 && l.len() % 2 == 0)?;
+    let get = |name: &str| parts.chunks_exact(2).find(|p| p[0].raw() == name.as_bytes());
+    if get("error").is_some() && get("code").is_some() {
+        return Some(Err(Error::argument("the message is an error and was not processed")));
+    }
+    let (topic, partition, offset) = (get("topic")?, get("partition")?, get("offset")?);
+    let read = || {
+        let n = offset[1].get_int("offset")?;
+        if n < 0 {
+            return Err(Error::expected("offset", "an integer of 0 or more", &offset[1].str()));
+        }
+        Ok((parse_topic(&topic[1])?, parse_partition(&partition[1])?, n))
+    };
+    Some(read())
+}
+
+/// The offset to commit for a message dict, as a list.
+pub fn after_message(word: &Obj, name: &str) -> Result<PartitionList> {
+    let wanted = "a message with topic, partition and offset";
+    let (topic, partition, offset) =
+        message(word).unwrap_or_else(|| Err(Error::expected(name, wanted, &word.str())))?;
+    let mut list = PartitionList::new();
+    list.add_offset(&topic, partition, offset.saturating_add(1))?;
+    Ok(list)
 }

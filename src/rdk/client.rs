@@ -64,6 +64,8 @@ impl Client {
         // still ours and destroyed here, once.
         let rk = unsafe {
             raw::rd_kafka_conf_set_events(own, events.bits());
+            // Tokens are asked for in a queue of their own: they must not wait behind reports.
+            raw::rd_kafka_conf_enable_sasl_queue(own, 1);
             let rk = raw::rd_kafka_new(rk_type, own, text.as_mut_ptr(), text.len());
             if rk.is_null() {
                 let code = raw::rd_kafka_last_error();
@@ -171,7 +173,17 @@ impl Client {
         hooks::add_secret(self.hooks, secret);
     }
 
-    /// The queue of reports, errors, statistics and tokens (`rd_kafka_queue_get_main`).
+    /// As `hide`, for a token: those before the last few are out of use and forgotten.
+    pub(super) fn hide_token(&self, token: &str) {
+        hooks::add_token(self.hooks, token);
+    }
+
+    /// A text without the client's secrets.
+    pub(super) fn without_secrets(&self, text: &str) -> String {
+        hooks::without_secrets(self.hooks, text)
+    }
+
+    /// The queue of reports, errors and statistics (`rd_kafka_queue_get_main`).
     pub fn main_queue(self: &Arc<Self>) -> Queue {
         // SAFETY: the handle is valid; the reference returned is the caller's.
         unsafe { Queue::from_raw(self, raw::rd_kafka_queue_get_main(self.as_ptr())) }

@@ -180,7 +180,8 @@ impl RawEvent {
             )
         };
         // The event has the code behind `FATAL` already: librdkafka looks it up.
-        let mut error = Error::with_detail(code, text);
+        // It may quote what a broker said, who knows what that quotes.
+        let mut error = Error::with_detail(code, self.client.without_secrets(&text));
         error.fatal |= fatal;
         let (topic, partition) = place.unzip();
         ClientError { error, topic, partition }

@@ -2,11 +2,13 @@
 //! event.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use libc::{c_char, c_int, c_void};
 
+use super::fork::{Held, Resolving};
 use super::ptr::string;
 use super::registry::Registry;
 use super::secrets::redact;
@@ -44,18 +46,40 @@ pub trait Hooks: Send + Sync + 'static {
 struct Entry {
     hooks: Arc<dyn Hooks>,
     secrets: RwLock<Vec<String>>,
+    /// The last tokens. They change all the time, so that keeping all would never end.
+    tokens: RwLock<VecDeque<String>>,
+}
+
+/// How many tokens may still turn up in a log line: a connection keeps the one that it began with.
+const TOKENS: usize = 8;
+
+impl Entry {
+    /// `text` without the client's secrets.
+    fn redact(&self, text: &str) -> String {
+        let text = redact(text, &self.secrets.read().unwrap_or_else(PoisonError::into_inner));
+        let tokens = self.tokens.read().unwrap_or_else(PoisonError::into_inner);
+        if tokens.is_empty() {
+            return text;
+        }
+        redact(&text, &tokens.iter().cloned().collect::<Vec<_>>())
+    }
 }
 
 static ENTRIES: Registry<Entry> = Registry::new();
 
 /// Registers the hooks of a client with this configuration.
 pub(super) fn register(hooks: Arc<dyn Hooks>, secrets: Vec<String>) -> usize {
-    ENTRIES.add(Arc::new(Entry { hooks, secrets: RwLock::new(secrets) }))
+    ENTRIES.add(Arc::new(Entry { hooks, secrets: RwLock::new(secrets), tokens: RwLock::default() }))
 }
 
 /// Forgets them, after the client's last thread has ended.
 pub(super) fn unregister(id: usize) {
     drop(ENTRIES.remove(id));
+}
+
+/// For [`fork`](super::fork).
+pub(super) fn hold() -> Held {
+    ENTRIES.hold()
 }
 
 /// Adds to what the client's log lines must not show.
@@ -68,6 +92,30 @@ pub(super) fn add_secret(id: usize, secret: &str) {
         if !secrets.iter().any(|known| known == secret) {
             secrets.push(secret.to_owned());
         }
+    }
+}
+
+/// The same for a token, of which only the last few are kept.
+pub(super) fn add_token(id: usize, token: &str) {
+    if token.is_empty() {
+        return;
+    }
+    if let Some(entry) = ENTRIES.get(id) {
+        let mut tokens = entry.tokens.write().unwrap_or_else(PoisonError::into_inner);
+        if tokens.back().is_none_or(|last| last != token) {
+            if tokens.len() == TOKENS {
+                tokens.pop_front();
+            }
+            tokens.push_back(token.to_owned());
+        }
+    }
+}
+
+/// A text without the client's secrets.
+pub(super) fn without_secrets(id: usize, text: &str) -> String {
+    match ENTRIES.get(id) {
+        Some(entry) => entry.redact(text),
+        None => text.to_owned(),
     }
 }
 
@@ -95,6 +143,7 @@ pub(super) fn install(conf: &mut Conf, id: usize) {
         raw::rd_kafka_conf_set_log_cb(conf.as_ptr(), Some(on_log));
         raw::rd_kafka_conf_set_error_cb(conf.as_ptr(), Some(on_error));
         raw::rd_kafka_conf_set_throttle_cb(conf.as_ptr(), Some(on_throttle));
+        raw::rd_kafka_conf_set_resolve_cb(conf.as_ptr(), Some(on_resolve));
     }
 }
 
@@ -123,8 +172,7 @@ unsafe extern "C" fn on_log(
         let Some(entry) = ENTRIES.get(id) else {
             return;
         };
-        let message =
-            redact(&message, &entry.secrets.read().unwrap_or_else(PoisonError::into_inner));
+        let message = entry.redact(&message);
         entry.hooks.log(LogLine { level, facility, message, name });
     }));
 }
@@ -144,6 +192,25 @@ unsafe extern "C" fn on_error(
             }
         });
     }));
+}
+
+/// `getaddrinfo`, known to be under way; without a node `freeaddrinfo`.
+unsafe extern "C" fn on_resolve(
+    node: *const c_char,
+    service: *const c_char,
+    hints: *const libc::addrinfo,
+    result: *mut *mut libc::addrinfo,
+    _opaque: *mut c_void,
+) -> c_int {
+    // SAFETY: librdkafka calls with what getaddrinfo takes, or with a result that it gave.
+    unsafe {
+        if node.is_null() {
+            libc::freeaddrinfo(*result);
+            return 0;
+        }
+        let _here = Resolving::enter();
+        libc::getaddrinfo(node, service, hints, result)
+    }
 }
 
 unsafe extern "C" fn on_throttle(
@@ -179,6 +246,19 @@ mod tests {
             }
             self.0.lock().unwrap().push((broker, id, throttle_ms));
         }
+    }
+
+    #[test]
+    fn the_last_tokens_are_cut_out() {
+        let id = register(Arc::new(Seen::default()), vec!["hunter2".to_owned()]);
+        for n in 10..30 {
+            add_token(id, &format!("token{n}"));
+            add_token(id, &format!("token{n}"));
+        }
+        let entry = ENTRIES.get(id).unwrap();
+        assert_eq!(entry.tokens.read().unwrap().len(), TOKENS);
+        assert_eq!(entry.redact("hunter2 token29 token22 -"), "[redacted] [redacted] [redacted] -");
+        unregister(id);
     }
 
     #[test]

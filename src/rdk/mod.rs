@@ -5,6 +5,7 @@
 //! owner to go destroys the client, and does it on a thread of its own.
 #![deny(unsafe_op_in_unsafe_fn)]
 
+mod admin;
 mod api;
 mod client;
 mod conf;
@@ -20,6 +21,7 @@ mod mock;
 mod offset;
 mod partitioner;
 mod partitions;
+mod properties;
 mod ptr;
 mod query;
 mod queue;
@@ -29,6 +31,7 @@ mod registry;
 mod sasl;
 mod secrets;
 mod topic;
+mod trust;
 mod txn;
 
 #[cfg(test)]
@@ -36,11 +39,18 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use admin::{
+    Acl, AclFilter, Admin, Change, Cluster, ConfigEntry, Credential, Election, GiveUp,
+    GroupDescription, GroupListing, ListedOffset, Member, Named, NewTopic, Node, Resource,
+    ScramChange, TopicDescription, GROUP_STATES, GROUP_TYPES, MECHANISMS, OPERATIONS, PATTERNS,
+    PERMISSIONS, RESOURCES, SPEC_EARLIEST, SPEC_LATEST, SPEC_MAX_TIMESTAMP,
+};
 pub use api::{api_key, api_name, api_names};
 pub use client::{Client, Kind};
 pub use conf::{Conf, TopicConf};
 pub use errno::{Error, ErrorCode, Result};
 pub use event::{ClientError, Event, Events, Rebalance, Reports};
+pub use fork::{across as across_fork, Held};
 pub use group::GroupMetadata;
 pub use hooks::{Hooks, LogLine};
 pub use message::{Headers, Message, MessageRef, TimestampType};
@@ -49,16 +59,37 @@ pub use mock::{live_mocks, Mock, Request};
 pub use offset::Offset;
 pub use partitioner::Partitioner;
 pub use partitions::{Elem, PartitionList};
+pub use properties::{properties, Property};
 pub use query::TopicSel;
 pub use queue::{Queue, Wake};
 pub use reaper::{live_clients, wait_destroyed};
+pub use sasl::TokenSource;
 pub use secrets::{is_secret, redact};
 pub use topic::{Record, Topic};
+pub use trust::has_default_trust;
 
 /// librdkafka's version, such as `2.12.1` (`rd_kafka_version_str`).
 pub fn version() -> String {
     // SAFETY: returns a pointer to a static string.
     unsafe { ptr::string(raw::rd_kafka_version_str()) }
+}
+
+/// Writes a line to stderr, whole. Not through `std::io::stderr`: a thread that waits in there for
+/// whoever reads stderr holds a lock, which a child forked meanwhile would never get.
+pub fn to_stderr(mut line: String) {
+    line.push('\n');
+    let mut rest = line.as_bytes();
+    while !rest.is_empty() {
+        // SAFETY: as many bytes as the slice has.
+        let n = unsafe { libc::write(2, rest.as_ptr().cast(), rest.len()) };
+        match usize::try_from(n) {
+            Ok(n) => rest = &rest[n.min(rest.len())..],
+            Err(_) if std::io::Error::last_os_error().kind() == std::io::ErrorKind::Interrupted => {
+            }
+            // A closed stderr is no reason to fail; there is nowhere else to say so.
+            Err(_) => return,
+        }
+    }
 }
 
 /// What librdkafka was built with, such as `ssl` and `zstd` (the property

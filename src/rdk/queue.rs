@@ -36,6 +36,11 @@ pub trait Wake: Send + Sync + 'static {
 ///   also be left holding the last `Arc`, and run a stranger's drop inside the lock.
 static WAKES: Registry<dyn Wake> = Registry::new();
 
+/// For [`fork`](super::fork).
+pub(super) fn hold() -> super::fork::Held {
+    WAKES.hold()
+}
+
 /// A queue (`rd_kafka_queue_t`).
 pub struct Queue {
     ptr: NonNull<raw::rd_kafka_queue_t>,
@@ -195,7 +200,7 @@ impl Queue {
     /// Ends that. When it returns, the wake is not running and will not be called.
     pub fn disable_wake(&self) {
         let id = self.wake.swap(0, Ordering::AcqRel);
-        if id == 0 {
+        if id == 0 || self.client.forked() {
             return;
         }
         // SAFETY: the queue is valid; null for none.

@@ -12,13 +12,13 @@ use libc::{c_char, c_int, c_void};
 pub use rdkafka::bindings::{
     rd_kafka_abort_transaction, rd_kafka_assignment_lost, rd_kafka_begin_transaction,
     rd_kafka_brokers_add, rd_kafka_clusterid, rd_kafka_commit_transaction, rd_kafka_conf_destroy,
-    rd_kafka_conf_dump, rd_kafka_conf_dump_free, rd_kafka_conf_dup, rd_kafka_conf_get,
-    rd_kafka_conf_get_default_topic_conf, rd_kafka_conf_new, rd_kafka_conf_res_t,
-    rd_kafka_conf_set, rd_kafka_conf_set_default_topic_conf, rd_kafka_conf_set_error_cb,
-    rd_kafka_conf_set_events, rd_kafka_conf_set_log_cb, rd_kafka_conf_set_opaque,
-    rd_kafka_conf_set_throttle_cb, rd_kafka_conf_t, rd_kafka_consume_start,
-    rd_kafka_consume_start_queue, rd_kafka_consume_stop, rd_kafka_consumer_close_queue,
-    rd_kafka_consumer_closed, rd_kafka_consumer_group_metadata,
+    rd_kafka_conf_dump, rd_kafka_conf_dump_free, rd_kafka_conf_dup,
+    rd_kafka_conf_enable_sasl_queue, rd_kafka_conf_get, rd_kafka_conf_get_default_topic_conf,
+    rd_kafka_conf_new, rd_kafka_conf_properties_show, rd_kafka_conf_res_t, rd_kafka_conf_set,
+    rd_kafka_conf_set_default_topic_conf, rd_kafka_conf_set_error_cb, rd_kafka_conf_set_events,
+    rd_kafka_conf_set_log_cb, rd_kafka_conf_set_opaque, rd_kafka_conf_set_throttle_cb,
+    rd_kafka_conf_t, rd_kafka_consume_start, rd_kafka_consume_start_queue, rd_kafka_consume_stop,
+    rd_kafka_consumer_close_queue, rd_kafka_consumer_closed, rd_kafka_consumer_group_metadata,
     rd_kafka_consumer_group_metadata_destroy, rd_kafka_consumer_group_metadata_generation_id,
     rd_kafka_consumer_group_metadata_group_id, rd_kafka_consumer_group_metadata_group_instance_id,
     rd_kafka_consumer_group_metadata_member_id, rd_kafka_consumer_group_metadata_read,
@@ -40,8 +40,9 @@ pub use rdkafka::bindings::{
     rd_kafka_msg_partitioner_murmur2, rd_kafka_name, rd_kafka_new, rd_kafka_opaque,
     rd_kafka_outq_len, rd_kafka_produce, rd_kafka_produceva, rd_kafka_queue_cb_event_enable,
     rd_kafka_queue_destroy, rd_kafka_queue_forward, rd_kafka_queue_get_consumer,
-    rd_kafka_queue_get_main, rd_kafka_queue_get_partition, rd_kafka_queue_length,
-    rd_kafka_queue_new, rd_kafka_queue_poll, rd_kafka_queue_t, rd_kafka_rebalance_protocol,
+    rd_kafka_queue_get_main, rd_kafka_queue_get_partition, rd_kafka_queue_get_sasl,
+    rd_kafka_queue_length, rd_kafka_queue_new, rd_kafka_queue_poll, rd_kafka_queue_t,
+    rd_kafka_rebalance_protocol, rd_kafka_sasl_background_callbacks_enable,
     rd_kafka_sasl_set_credentials, rd_kafka_seek_partitions, rd_kafka_send_offsets_to_transaction,
     rd_kafka_set_log_level, rd_kafka_t, rd_kafka_topic_conf_destroy, rd_kafka_topic_conf_dump,
     rd_kafka_topic_conf_dup, rd_kafka_topic_conf_get, rd_kafka_topic_conf_new,
@@ -142,6 +143,23 @@ pub struct err_desc {
 pub type commit_cb = Option<unsafe extern "C" fn(*mut rd_kafka_t, c_int, *mut list_t, *mut c_void)>;
 
 extern "C" {
+    // The bindings leave it out.
+    pub fn rd_kafka_conf_set_resolve_cb(
+        conf: *mut rd_kafka_conf_t,
+        resolve_cb: Option<
+            unsafe extern "C" fn(
+                node: *const c_char,
+                service: *const c_char,
+                hints: *const libc::addrinfo,
+                result: *mut *mut libc::addrinfo,
+                opaque: *mut c_void,
+            ) -> c_int,
+        >,
+    );
+    // OpenSSL, which librdkafka has linked in.
+    pub fn X509_get_default_cert_file() -> *const c_char;
+    pub fn X509_get_default_cert_dir() -> *const c_char;
+
     pub fn rd_kafka_get_err_descs(descs: *mut *const err_desc, cnt: *mut usize);
     pub fn rd_kafka_err2str(err: c_int) -> *const c_char;
     #[cfg(test)]

@@ -46,6 +46,11 @@ pub(super) fn gone() {
     CHANGED.notify_all();
 }
 
+/// For [`fork`](super::fork).
+pub(super) fn hold() -> super::fork::Held {
+    Box::new(CHANGE.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
 /// In a forked child: the parent's clients are not this process's.
 pub(super) fn forget_all() {
     LIVE.store(0, Ordering::SeqCst);

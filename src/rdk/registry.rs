@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use super::fork::Held;
+
 pub(super) struct Registry<T: ?Sized> {
     next: AtomicUsize,
     entries: RwLock<BTreeMap<usize, Arc<T>>>,
@@ -32,6 +34,14 @@ impl<T: ?Sized> Registry<T> {
     /// so whatever is done with the entry cannot deadlock with another registration.
     pub(super) fn get(&self, id: usize) -> Option<Arc<T>> {
         self.entries.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+    }
+
+    /// Keeps others out, for a fork.
+    pub(super) fn hold(&'static self) -> Held
+    where
+        T: 'static,
+    {
+        Box::new(self.entries.write().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Forgets the entry. It is returned, so that its drop runs without the lock.

@@ -1,13 +1,47 @@
 //! Credentials that change while a client lives.
 
 use std::ffi::CString;
+use std::sync::Arc;
 
 use super::client::Client;
 use super::errno::{Error, ErrorCode, Result};
 use super::ptr::{cstring, ErrBuf};
-use super::raw;
+use super::{raw, redact, Queue};
+
+/// Where a client's SASL OAUTHBEARER tokens come from.
+pub enum TokenSource {
+    /// It needs none: another mechanism, or none.
+    None,
+    /// librdkafka makes or fetches them itself, because of this setting.
+    Own(&'static str),
+    /// The application: refreshes are asked for in this queue.
+    Asked(Queue),
+}
 
 impl Client {
+    /// Where tokens come from. To be called once: what librdkafka does itself is handed over to its
+    /// background thread here (`rd_kafka_sasl_background_callbacks_enable`); left in a queue that
+    /// is read as events, its own refreshes would be nobody's.
+    pub fn token_source(self: &Arc<Self>) -> Result<TokenSource> {
+        // SAFETY: the handle is valid; the reference returned is the caller's, null without a
+        // mechanism that has callbacks.
+        let queue = unsafe { Queue::from_raw(self, raw::rd_kafka_queue_get_sasl(self.as_ptr())) };
+        let Some(queue) = queue else { return Ok(TokenSource::None) };
+        let set = |key: &str, value: &str| self.conf().get(key).as_deref() == Some(value);
+        if set("sasl.oauthbearer.method", "oidc") {
+            // librdkafka has enabled the background thread itself.
+            return Ok(TokenSource::Own("sasl.oauthbearer.method is oidc"));
+        }
+        if set("enable.sasl.oauthbearer.unsecure.jwt", "true") {
+            // SAFETY: the handle is valid; the error is taken over.
+            unsafe {
+                Error::take(raw::rd_kafka_sasl_background_callbacks_enable(self.as_ptr()))?;
+            }
+            return Ok(TokenSource::Own("enable.sasl.oauthbearer.unsecure.jwt is true"));
+        }
+        Ok(TokenSource::Asked(queue))
+    }
+
     /// User and password for PLAIN and SCRAM from the next authentication on
     /// (`rd_kafka_sasl_set_credentials`).
     pub fn sasl_set_credentials(&self, user: &str, password: &str) -> Result<()> {
@@ -34,7 +68,8 @@ impl Client {
         principal: &str,
         extensions: &[(&str, &str)],
     ) -> Result<()> {
-        self.hide(token);
+        self.hide_token(token);
+        let secret = [token.to_owned()];
         let token = cstring(token, "token")?;
         let principal = cstring(principal, "principal")?;
         let mut words: Vec<CString> = Vec::with_capacity(2 * extensions.len());
@@ -61,7 +96,8 @@ impl Client {
         };
         match ErrorCode(code).error() {
             None => Ok(()),
-            Some(code) => Err(Error::with_detail(code, text.text())),
+            // librdkafka quotes what it refuses.
+            Some(code) => Err(Error::with_detail(code, redact(&text.text(), &secret))),
         }
     }
 

@@ -30,6 +30,12 @@ impl Prefix {
         words.push(argument);
     }
 
+    /// As `fill`, with several arguments.
+    pub fn fill_all<const N: usize>(&self, arguments: [Obj; N], words: &mut Vec<Obj>) {
+        words.extend_from_slice(&self.words);
+        words.extend(arguments);
+    }
+
     /// The value that set it.
     pub fn given(&self) -> Obj {
         self.given.clone()

@@ -10,6 +10,7 @@
 //! The flag is cleared *before* a turn drains. Were it cleared after, a message that arrives between
 //! the last look and the clearing would find the flag set, wake nobody, and lie there.
 
+use std::any::Any;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::ffi::{c_int, c_void};
@@ -202,6 +203,25 @@ pub fn unregister(id: u64) {
     with_local(|l| {
         l.turns.borrow_mut().remove(&id);
     });
+}
+
+/// Locks the calling thread's door until the value is dropped: the thread is about to fork, and its
+/// child needs the door unlocked.
+pub fn hold_door() -> Box<dyn Any> {
+    /// In this order: the guard goes first.
+    struct Held {
+        _guard: Option<MutexGuard<'static, Ready>>,
+        _door: Option<Arc<Door>>,
+    }
+    // Not `with_local`: a thread without Tcl may fork too.
+    let door = LOCAL.try_with(|cell| cell.get().map(|l| l.door.clone())).ok().flatten();
+    let guard = door.as_ref().map(|door| {
+        // SAFETY: the door outlives its guard: `Held` has both and drops the guard first.
+        unsafe {
+            std::mem::transmute::<MutexGuard<'_, Ready>, MutexGuard<'static, Ready>>(door.lock())
+        }
+    });
+    Box::new(Held { _guard: guard, _door: door })
 }
 
 /// How often this thread's event source had something to do.

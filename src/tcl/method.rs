@@ -118,18 +118,42 @@ impl<T: Object> Table<T> {
         }
     }
 
-    /// Finds the row for the words of a call, sorts its arguments and runs it.
-    pub fn call(&self, interp: Interp, this: &Rc<T>, words: &[Obj]) -> Outcome<T> {
-        let entries = self.entries()?;
+    /// Finds the row for the words of a call: its number, and how many words name it.
+    #[inline]
+    fn find(&self, entries: &[Entry], words: &[Obj]) -> Result<(usize, usize), Error> {
         let Some(name) = words.get(1) else {
             let text = format!("{} subcommand ?args?", join(&words[..1]));
-            return Err(Error::WrongArgs(text).into());
+            return Err(Error::WrongArgs(text));
         };
         let raw = name.raw();
         let Some(first) = entries.iter().position(|e| e.first.as_bytes() == raw) else {
-            return Err(Error::bad_word("option", &name.str(), firsts(entries)).into());
+            return Err(Error::bad_word("option", &name.str(), firsts(entries)));
         };
-        let (row, used) = self.second(entries, first, raw, words)?;
+        self.second(entries, first, raw, words)
+    }
+
+    /// The words of a call with an option put where it belongs. A wrong call gets its error here.
+    pub fn with_option(&self, words: &[Obj], option: &str, value: &Obj) -> Result<Vec<Obj>, Error> {
+        let entries = self.entries()?;
+        let (row, used) = self.find(entries, words)?;
+        let head = &words[..used];
+        let args = entries[row].usage.sort(&|| join(head), &words[used..])?;
+        let Some(at) = args.place_for(option) else {
+            let message = format!("\"{}\" takes no {option}", join(head));
+            return Err(Error::Argument { message });
+        };
+        if args.opt(option).is_some() {
+            return Err(Error::Argument { message: format!("{option} is given already") });
+        }
+        let mut out = words.to_vec();
+        out.splice(used + at..used + at, [Obj::text(option), value.clone()]);
+        Ok(out)
+    }
+
+    /// Finds the row for the words of a call, sorts its arguments and runs it.
+    pub fn call(&self, interp: Interp, this: &Rc<T>, words: &[Obj]) -> Outcome<T> {
+        let entries = self.entries()?;
+        let (row, used) = self.find(entries, words)?;
         let entry = &entries[row];
         let head = &words[..used];
         let args = entry.usage.sort(&|| join(head), &words[used..])?;

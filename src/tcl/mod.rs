@@ -5,6 +5,7 @@
 //! Tcl is in [`sys`] only.
 
 pub mod callback;
+pub mod clock;
 pub mod command;
 pub mod error;
 pub mod event;

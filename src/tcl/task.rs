@@ -52,6 +52,9 @@ pub enum Next {
     /// Call the words that the task put together, at global level. An error goes to the background
     /// error handler; the task learns the code only.
     Call,
+    /// As `Call`, for a callback that is asked something: its result or its error stays in the
+    /// interpreter, and the task reads it at its next step.
+    Ask,
     /// Evaluate a script in the caller's frame. The code comes back, the result stays in the
     /// interpreter.
     Body(Obj),
@@ -78,7 +81,8 @@ impl Task for Failure {
 /// A piece of work that evaluates Tcl on its way.
 pub trait Task {
     /// Goes on to the next evaluation or to the end. `code` is how the last evaluation ended
-    /// (TCL_OK at the first step). For [`Next::Call`] the words go into `words`, which is empty.
+    /// (TCL_OK at the first step). For [`Next::Call`] and [`Next::Ask`] the words go into `words`,
+    /// which is empty.
     fn step(&mut self, interp: Interp, code: Code, words: &mut Vec<Obj>) -> Next;
 }
 
@@ -136,9 +140,9 @@ impl Frame {
             return Plan::Finish(code.0);
         }
         match self.task.step(interp, code, &mut self.words) {
-            Next::Call if interp.is_deleted() => Plan::Finish(sys::TCL_ERROR),
-            Next::Call => {
-                self.calling = true;
+            Next::Call | Next::Ask if interp.is_deleted() => Plan::Finish(sys::TCL_ERROR),
+            next @ (Next::Call | Next::Ask) => {
+                self.calling = matches!(next, Next::Call);
                 Plan::Call {
                     objc: self.words.len() as isize,
                     objv: self.words.as_ptr().cast::<*mut Tcl_Obj>(),

@@ -39,6 +39,8 @@ pub struct Args<'a> {
     usage: &'a Usage,
     words: [Option<&'a Obj>; MAX_WORDS],
     options: Option<[Option<&'a Obj>; MAX_OPTIONS]>,
+    /// Where options stand, given or not.
+    options_at: usize,
     pub rest: &'a [Obj],
 }
 
@@ -99,7 +101,8 @@ impl Usage {
             }
             Error::WrongArgs(text)
         };
-        let mut args = Args { usage: self, words: [None; MAX_WORDS], options: None, rest: &[] };
+        let mut args =
+            Args { usage: self, words: [None; MAX_WORDS], options: None, options_at: 0, rest: &[] };
         let mut at = 0;
         let mut word = 0;
         for (i, part) in self.parts.iter().enumerate() {
@@ -138,6 +141,7 @@ impl Usage {
                 }
                 Part::Options => {
                     let open = later.is_empty();
+                    args.options_at = at;
                     at = self.sort_options(
                         words,
                         at,
@@ -251,6 +255,12 @@ impl<'a> Args<'a> {
         let slots = self.options.as_ref()?;
         let i = self.usage.options.iter().position(|o| o.name == name)?;
         slots[i]
+    }
+
+    /// The place among the words where an option may be put that was not given; none when the
+    /// signature has no such option.
+    pub fn place_for(&self, name: &str) -> Option<usize> {
+        self.usage.option_names().any(|o| o == name).then_some(self.options_at)
     }
 
     /// Whether any option was given.

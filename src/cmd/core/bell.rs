@@ -30,6 +30,12 @@ impl Doorbell {
         self.fresh.load(Ordering::Relaxed) && self.fresh.swap(false, Ordering::AcqRel)
     }
 
+    /// As `look`, and leaves it to be looked at.
+    #[inline]
+    pub fn is_fresh(&self) -> bool {
+        self.fresh.load(Ordering::Acquire)
+    }
+
     /// The look found something, so there may be more.
     pub fn more(&self) {
         self.fresh.store(true, Ordering::Release);

@@ -22,10 +22,17 @@ pub enum Life {
 impl Core {
     /// Begins the end: `within` bounds it (none: no bound).
     pub fn begin_close(&self, within: Option<Duration>) {
-        if self.life.get() != Life::Open {
-            return;
+        match self.life.get() {
+            Life::Open => self.life.set(Life::Closing { deadline: None }),
+            Life::Closed => return,
+            // A `close` was given up, and now the object is deleted: the sooner end counts.
+            Life::Closing { deadline } => {
+                let later = |d: Duration| deadline.is_none_or(|old| old > Instant::now() + d);
+                if !within.is_some_and(later) {
+                    return;
+                }
+            }
         }
-        self.life.set(Life::Closing { deadline: None });
         if let Some(d) = within {
             self.extend_close(d);
         }
@@ -59,8 +66,10 @@ impl Core {
         drop(self.closing_timer.take());
         self.logger.close();
         self.main.disable_wake();
+        self.tokens.close();
         event::unregister(self.id);
         self.live.leave();
+        self.calls.end(self, &self.state);
         self.state.data::<Lingering>().0.borrow_mut().remove(&self.id);
     }
 

@@ -1,13 +1,20 @@
-//! A client's events on their way to callbacks: reports, errors, statistics, log lines, results.
+//! A client's events on their way to callbacks: errors, statistics, log lines, results, and the
+//! reports that reports.rs keeps.
 
 use std::sync::atomic::Ordering;
 
 use super::Core;
-use crate::rdk::{ClientError, Event, MessageRef, Reports};
+use crate::cmd::hooks::Throttle;
+use crate::error::guiding_detail;
+use crate::rdk::{ClientError, Event, Reports};
 use crate::tcl::{Obj, Prefix};
 
 /// Events other than reports that wait for a turn: statistics and errors, which come slowly.
 const OTHERS: usize = 1000;
+
+/// Throttlings that wait for a turn. Past this, new ones are dropped, so that a script without an event
+/// loop is not stopped by what only tells how things are.
+const THROTTLES: usize = 100;
 
 /// An event that is out of librdkafka's queue and waits for its callback.
 pub enum Kept {
@@ -23,24 +30,10 @@ pub enum Kept {
     },
     Error(ClientError),
     Statistics(String),
+    Throttle(Throttle),
 }
 
 impl Core {
-    /// An opaque for a message whose report goes to `prefix`.
-    pub fn own_report(&self, prefix: Prefix) -> u64 {
-        let opaque = self.next_opaque.get();
-        self.next_opaque.set(opaque + 1);
-        self.own_reports.borrow_mut().insert(opaque, prefix);
-        opaque
-    }
-
-    /// The message was not accepted after all.
-    pub fn forget_report(&self, opaque: u64) {
-        if opaque != 0 {
-            self.own_reports.borrow_mut().remove(&opaque);
-        }
-    }
-
     /// Whether the client has news that nobody looked at; asked by `produce` for each message.
     #[inline]
     pub fn has_news(&self) -> bool {
@@ -63,11 +56,32 @@ impl Core {
                 }
                 break;
             }
-            let Some(event) = self.main.poll(0) else { break };
+            let event = self.main.poll(0);
+            some |= self.keep_throttles();
+            let Some(event) = event else { break };
             some = true;
             self.keep(event);
         }
         if some && !self.kept.borrow().is_empty() {
+            self.again();
+        }
+    }
+
+    /// As `drain`, for calls that end only when every report is freed (the end of a transaction waits
+    /// until all messages are gone): what is wanted becomes a value, of whole batches too, and no bound
+    /// stops it. There can't be more than librdkafka had in its queue.
+    pub fn drain_whole(&self) {
+        if let Some(bell) = self.doorbell.get() {
+            bell.fresh.store(false, Ordering::Release);
+        }
+        loop {
+            let event = self.main.poll(0);
+            self.keep_throttles();
+            let Some(event) = event else { break };
+            self.keep(event);
+        }
+        self.unfold();
+        if !self.kept.borrow().is_empty() {
             self.again();
         }
     }
@@ -81,6 +95,15 @@ impl Core {
     }
 
     fn keep(&self, event: Event) {
+        let event = match event {
+            Event::Error(mut e) => {
+                if !self.logger.faults.note_event(&e.error) {
+                    e.error = self.logger.faults.explain(e.error);
+                }
+                Event::Error(e)
+            }
+            other => other,
+        };
         match event {
             Event::Delivery(reports) => self.keep_reports(reports),
             Event::Error(e) if self.callbacks.error().is_some() => self.keep_other(Kept::Error(e)),
@@ -115,84 +138,62 @@ impl Core {
         self.message_errors.as_ref()?.borrow_mut().pop_front()
     }
 
+    /// Keeps what the throttle callback was told inside the last poll: throttling has no event, so it
+    /// stands before the event that the poll gave.
+    fn keep_throttles(&self) -> bool {
+        let throttles = self.hooks.take_throttles();
+        if throttles.is_empty() || self.callbacks.throttle().is_none() {
+            return false;
+        }
+        for throttle in throttles {
+            if self.kept_throttles.get() < THROTTLES {
+                self.kept_throttles.set(self.kept_throttles.get() + 1);
+                self.kept.borrow_mut().push_back(Kept::Throttle(throttle));
+            }
+        }
+        true
+    }
+
     fn keep_other(&self, kept: Kept) {
         self.kept_others.set(self.kept_others.get() + 1);
         self.kept.borrow_mut().push_back(kept);
     }
 
-    fn keep_reports(&self, mut reports: Reports) {
-        let callback = self.callbacks.delivery().is_some();
-        if !callback && self.own_reports.borrow().is_empty() {
-            self.say_failed(reports);
-            return;
-        }
-        if callback && self.callbacks.wants_all() && !self.only_errors {
-            let total = reports.remaining();
-            self.live.held.fetch_add(total, Ordering::AcqRel);
-            self.kept.borrow_mut().push_back(Kept::Batch { reports, total });
-            return;
-        }
-        while let Some(m) = reports.next() {
-            if let Some(to) = self.route(m).filter(|to| callback || to.is_some()) {
-                let report = self.words.report(m, &self.encoding.borrow());
-                self.kept_reports.set(self.kept_reports.get() + 1);
-                self.kept.borrow_mut().push_back(Kept::Report { report, to });
-            }
-        }
-    }
-
-    /// Nobody takes reports. Those of failed deliveries are counted in the log, for what was accepted
-    /// must not be lost without a word.
-    fn say_failed(&self, mut reports: Reports) {
-        let mut failed = 0;
-        let mut first = None;
-        while let Some(m) = reports.next() {
-            if let Some(code) = m.error() {
-                failed += 1;
-                first.get_or_insert_with(|| (m.topic().to_owned(), code));
-            }
-        }
-        if let Some((topic, code)) = first {
-            let text = format!(
-                "{failed} message(s) for topic {topic} were not delivered: {} (no delivery report callback is set)",
-                code.text()
-            );
-            self.logger.say(3, "DELIVERY", &self.live.name, text);
-        }
-    }
-
-    /// Where a report goes: a prefix of its own, the callback (none given here, for it is looked up
-    /// when it is called), or nowhere.
-    fn route(&self, m: MessageRef<'_>) -> Option<Option<Prefix>> {
-        let opaque = m.opaque();
-        if opaque != 0 {
-            let own = self.own_reports.borrow_mut().remove(&opaque);
-            if let Some(own) = own {
-                return Some(Some(own));
-            }
-        }
-        let wanted = if m.error().is_some() {
-            true
-        } else {
-            !self.only_errors && self.callbacks.wants_success()
-        };
-        wanted.then_some(None)
-    }
-
     /// Puts together the next call of an event callback; false when there is no event.
     pub fn next_event_call(&self, words: &mut Vec<Obj>) -> bool {
         loop {
-            if self.calls.next_call(words)
-                || self.next_log_call(words)
-                || self.next_kept_call(words)
-            {
+            if self.next_result(words) || self.next_log_call(words) || self.next_kept_call(words) {
                 return true;
             }
-            let Some(bell) = self.doorbell.get().filter(|b| b.look()) else { return false };
-            let Some(event) = self.main.poll(0) else { return false };
-            bell.more();
-            self.keep(event);
+            if !self.next_event() {
+                return self.next_room_call(words) || self.calls.next_watch(self, words);
+            }
         }
+    }
+
+    /// Takes the next event out of librdkafka's queue; false when there is none.
+    fn next_event(&self) -> bool {
+        let Some(bell) = self.doorbell.get().filter(|b| b.look()) else { return false };
+        let event = self.main.poll(0);
+        let throttled = self.keep_throttles();
+        match event {
+            Some(event) => {
+                bell.more();
+                self.keep(event);
+                true
+            }
+            None => throttled,
+        }
+    }
+
+    /// The result of a call that nobody waits for.
+    fn next_result(&self, words: &mut Vec<Obj>) -> bool {
+        if self.calls.is_empty() {
+            return false;
+        }
+        // What makes a call fail may have come as an event just before.
+        self.drain_news();
+        self.calls.next_call(self, words)
     }
 
     fn next_log_call(&self, words: &mut Vec<Obj>) -> bool {
@@ -219,10 +220,7 @@ impl Core {
             let mut kept = self.kept.borrow_mut();
             let Some(first) = kept.front_mut() else { return false };
             if let Kept::Batch { reports, total } = first {
-                let call = reports.next().and_then(|m| {
-                    let prefix = self.route(m)?.or_else(|| self.callbacks.delivery())?;
-                    Some((prefix, self.words.report(m, &self.encoding.borrow())))
-                });
+                let call = reports.next().and_then(|m| self.call_for(m));
                 if reports.remaining() == 0 {
                     let total = *total;
                     let done = kept.pop_front();
@@ -254,6 +252,10 @@ impl Core {
             Kept::Error(e) => {
                 self.kept_others.set(self.kept_others.get() - 1);
                 self.callbacks.error().map(|p| (p, client_error(&e)))
+            }
+            Kept::Throttle(throttle) => {
+                self.kept_throttles.set(self.kept_throttles.get() - 1);
+                self.callbacks.throttle().map(|p| (p, throttle.dict()))
             }
             Kept::Statistics(json) => {
                 self.kept_others.set(self.kept_others.get() - 1);
@@ -300,7 +302,7 @@ impl Drop for Core {
 fn client_error(e: &ClientError) -> Obj {
     let [err, reason, error, code, message, fatal] =
         ["err", "reason", "error", "code", "message", "fatal"].map(Obj::text);
-    let detail = Obj::text(&e.error.detail);
+    let detail = Obj::text(&guiding_detail(&e.error));
     Obj::list(&[
         err,
         Obj::int(e.error.code.0.into()),

@@ -3,6 +3,8 @@
 mod bell;
 mod closing;
 mod events;
+mod reports;
+mod room;
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -13,20 +15,24 @@ use std::time::Instant;
 pub use bell::Doorbell;
 pub use closing::{Life, Lingering};
 use events::Kept;
+pub use reports::{Awaited, Own};
 
 use crate::cmd::callbacks::Chain;
 use crate::cmd::encoding::Encoding;
+use crate::cmd::hooks::ClientHooks;
 use crate::cmd::live::{End, Live, Parts};
 use crate::cmd::logger::Logger;
+use crate::cmd::partition::Counts;
 use crate::cmd::record::Words;
 use crate::cmd::settings::Settings;
 use crate::cmd::store::Store;
+use crate::cmd::token::Tokens;
 use crate::cmd::wait::Calls;
 use crate::error::{Error, Result};
-use crate::rdk::{Client, ClientError, ErrorCode, Metadata, Queue, Topic};
+use crate::rdk::{Client, ClientError, ErrorCode, Metadata, Queue, TokenSource, Topic};
 use crate::tcl::command::{self, Name};
 use crate::tcl::event::{self, Source, Timer, Turn};
-use crate::tcl::{Flow, Interp, Object, Prefix, State};
+use crate::tcl::{Flow, Interp, Object, Prefix, Slot, State};
 
 pub struct Core {
     pub id: u64,
@@ -41,6 +47,14 @@ pub struct Core {
     pub main: Queue,
     /// What the client was made with, for listings.
     pub settings: Settings,
+    /// What librdkafka tells by callback.
+    hooks: Arc<ClientHooks>,
+    /// Its SASL OAUTHBEARER tokens.
+    pub tokens: Tokens,
+    /// The partitioner callback of the next topics.
+    pub partitioner: Slot,
+    /// How many partitions topics have, for partitioner callbacks.
+    pub counts: Counts,
     /// Topic configuration for the next topics (a handle's `config`).
     pub topic_settings: RefCell<Settings>,
     /// The configuration with which this client's topics were made: librdkafka keeps the first.
@@ -51,16 +65,21 @@ pub struct Core {
     pub life: Cell<Life>,
     /// `delivery.report.only.error` was set: kept false inside and filtered here.
     pub only_errors: bool,
-    /// The most reports that wait as values, librdkafka's own bound.
+    /// The most messages that librdkafka queues, and the most reports that wait as values.
+    most_queued: usize,
     queue_limit: usize,
     pub words: Rc<Words>,
     kept: RefCell<VecDeque<Kept>>,
-    /// How many of `kept` are `Report`, and how many neither reports nor batches.
+    /// How many of `kept` are `Report`, how many `Throttle`, and how many errors or statistics.
     kept_reports: Cell<usize>,
+    kept_throttles: Cell<usize>,
     kept_others: Cell<usize>,
-    /// Prefixes of `produce -command`, by the message's opaque.
-    own_reports: RefCell<HashMap<u64, Prefix>>,
+    /// Who asked for a message's report, by the message's opaque.
+    own_reports: RefCell<HashMap<u64, Own>>,
     next_opaque: Cell<u64>,
+    /// Who waits for room, and how full the queue was when a message was last refused (0: never).
+    room: Slot,
+    full_at: Cell<usize>,
     doorbell: OnceCell<Arc<Doorbell>>,
     closing_timer: RefCell<Option<Timer>>,
     /// The closing's time was over once, and what was left was purged.
@@ -87,6 +106,9 @@ pub struct Plan {
     pub only_errors: bool,
     pub store: Arc<Store>,
     pub end: End,
+    pub hooks: Arc<ClientHooks>,
+    pub tokens: TokenSource,
+    pub partitioner: Option<Prefix>,
 }
 
 impl Core {
@@ -101,13 +123,22 @@ impl Core {
             logger: logger.clone(),
             interp: state.interp.ptr() as usize,
         });
+        let partitioner = Slot::default();
+        partitioner.set(plan.partitioner);
+        // 0 is no limit.
         let limit = client.conf().get("queue.buffering.max.messages");
+        let limit = limit.and_then(|v| v.parse().ok()).filter(|n| *n > 0);
         Core {
             id,
             main: client.main_queue(),
-            queue_limit: limit.and_then(|v| v.parse().ok()).filter(|n| *n > 0).unwrap_or(1_000_000),
+            most_queued: limit.unwrap_or(usize::MAX),
+            queue_limit: limit.unwrap_or(1_000_000),
             words: state.data::<Words>(),
             calls: Calls::default(),
+            hooks: plan.hooks,
+            tokens: Tokens::new(plan.tokens),
+            partitioner,
+            counts: Counts::new(&client),
             encoding: RefCell::new(plan.encoding),
             topic_settings: RefCell::new(plan.topic_settings),
             only_errors: plan.only_errors,
@@ -117,9 +148,12 @@ impl Core {
             life: Cell::new(Life::Open),
             kept: RefCell::default(),
             kept_reports: Cell::new(0),
+            kept_throttles: Cell::new(0),
             kept_others: Cell::new(0),
             own_reports: RefCell::default(),
             next_opaque: Cell::new(1),
+            room: Slot::default(),
+            full_at: Cell::new(0),
             doorbell: OnceCell::new(),
             closing_timer: RefCell::default(),
             gave_up: Cell::new(false),
@@ -144,6 +178,7 @@ impl Core {
         self.logger.set_source(source.clone());
         self.calls.set_source(source.clone());
         self.main.enable_wake(bell.clone());
+        self.tokens.open(bell.twin());
         let bell = self.doorbell.get_or_init(|| bell).clone();
         // A wake that is enabled on a queue with events gives none.
         source.wake();
@@ -192,9 +227,16 @@ impl Core {
         self.life.get() == Life::Closed || self.state.deleted() || self.client.forked()
     }
 
-    /// Whether callbacks may run: not once the object is finished or its interpreter gone.
+    /// Whether callbacks may run: not once the object is finished or its interpreter gone, nor in a
+    /// forked child.
     pub fn can_call(&self) -> bool {
-        self.life.get() != Life::Closed && !self.state.deleted()
+        self.life.get() != Life::Closed && !self.out_of_turn()
+    }
+
+    /// Whether the object gets no turns: its interpreter is gone, or the client is another process's
+    /// (what was due at the fork is due in the parent).
+    pub fn out_of_turn(&self) -> bool {
+        self.state.deleted() || self.client.forked()
     }
 
     /// Makes a topic with the handle's topic configuration of now. librdkafka would keep the first
@@ -211,6 +253,15 @@ impl Core {
         let topic = Topic::new(&self.client, name, settings.topic_conf())?;
         self.topics.borrow_mut().insert(name.to_owned(), wanted);
         Ok((topic, settings))
+    }
+
+    /// A topic with the configuration that it is in use with here; if it is not, with that of now.
+    pub fn known_topic(&self, name: &str) -> Result<Topic> {
+        if self.topics.borrow().contains_key(name) {
+            // librdkafka ignores the configuration of a topic that it knows.
+            return Ok(Topic::with_default_conf(&self.client, name)?);
+        }
+        Ok(self.make_topic(name)?.0)
     }
 
     /// Makes the command of an object that is deleted with the handle.

@@ -15,7 +15,8 @@ use crate::cmd::pump::{PumpTask, Serve, What};
 use crate::cmd::reader::{Hand, Reader};
 use crate::cmd::reading::{self, Reading};
 use crate::cmd::rebalance::Kind;
-use crate::cmd::{consume, offsets, query, subscription};
+use crate::cmd::steer::{self, Seek};
+use crate::cmd::{admin, consume, offsets, query, subscription};
 use crate::error::{Error, Result};
 use crate::rdk::{self, ClientError, ErrorCode, PartitionList, Queue};
 use crate::tcl::command;
@@ -43,6 +44,8 @@ pub struct Subscriber {
     left_alone: Cell<bool>,
     /// `max.poll.interval.ms` was exceeded, and the script has not read since.
     exceeded: Cell<bool>,
+    /// The seeks under way: nothing is read meanwhile.
+    pub seeks: RefCell<Vec<Arc<Seek>>>,
 }
 
 /// A rebalance that its callback may still change.
@@ -75,15 +78,54 @@ static TABLE: Table<Subscriber> = Table::new(&[
     ),
     Row("unsubscribe", "", subscription::unsubscribe, "leave the group"),
     Row("assign", "?tp ...?", subscription::assign, "read these partitions without the group"),
+    Row(
+        "incremental_assign",
+        "tp ...",
+        subscription::incremental_assign,
+        "read these partitions as well",
+    ),
+    Row(
+        "incremental_unassign",
+        "tp ...",
+        subscription::incremental_unassign,
+        "read these partitions no longer",
+    ),
     Row("assignment", "", subscription::assignment, "the partitions that are read"),
+    Row(
+        "assignment_lost",
+        "",
+        subscription::assignment_lost,
+        "whether the group took the partitions away already",
+    ),
+    Row("rebalance_protocol", "", subscription::rebalance_protocol, "none, eager or cooperative"),
+    Row("member_id", "", subscription::member_id, "the id that the group gave"),
     Row("callback", "?prefix?", callback, "set who gets messages"),
     Row("rebalance_callback", "?prefix?", rebalance_callback, "set who is told of rebalances"),
     Row("on_error", "?action?", on_error, "continue or stop after an error in the callback"),
     Row(
         "offsets",
-        "?-committed? ?-timeout ms? tp ...",
+        "?-committed? ?-timeout ms? ?-command prefix? tp ...",
         offsets::offsets,
         "positions, or committed offsets",
+    ),
+    Row("position", "?tp ...?", offsets::position, "the offset after the last message given"),
+    Row(
+        "committed",
+        "?-timeout ms? ?-command prefix? tp ...",
+        offsets::committed,
+        "committed offsets",
+    ),
+    Row(
+        "group_metadata",
+        "",
+        offsets::group_metadata,
+        "who the member is, for send_offsets_to_transaction",
+    ),
+    Row(
+        "lag",
+        "?-timeout ms? ?-command prefix? ?tp ...?",
+        offsets::lag,
+        "how many messages are still to come",
     ),
     Row(
         "watermarks",
@@ -91,19 +133,51 @@ static TABLE: Table<Subscriber> = Table::new(&[
         query::watermarks,
         "a partition's low and high watermark",
     ),
-    Row("commit", "?-async? ?-timeout ms? ?tp ...?", offsets::commit, "commit offsets"),
-    Row("seek", "?-timeout ms? tp ...", offsets::seek, "go on elsewhere"),
-    Row("pause", "tp ...", offsets::pause, "stop reading partitions for a while"),
-    Row("resume", "tp ...", offsets::resume, "read paused partitions again"),
+    Row(
+        "commit",
+        "?-async? ?-timeout ms? ?-command prefix? ?-message dict? ?tp ...?",
+        offsets::commit,
+        "commit offsets, or what counts as processed",
+    ),
+    Row(
+        "store",
+        "message|tp ?tp ...?",
+        offsets::store,
+        "have the next commit commit these offsets",
+    ),
+    Row(
+        "seek",
+        "?-timeout ms? ?-command prefix? beginning|end|tp ?tp ...?",
+        steer::seek,
+        "go on elsewhere",
+    ),
+    Row("pause", "tp ...", steer::pause, "stop reading partitions for a while"),
+    Row("resume", "tp ...", steer::resume, "read paused partitions again"),
+    Row("paused", "", steer::paused, "the paused partitions"),
     Row("name", "", handle::name, "librdkafka's name of the client"),
     Row("type", "", handle::kind, "subscriber"),
     Row("poll", "?timeoutMS?", handle::poll, "run callbacks of pending events, not of messages"),
     Row("client_config", "?key?", handle::client_config, "the client's configuration in force"),
     Row("log_level", "level", handle::log_level, "set the least severe level that is logged"),
     Row("add_brokers", "brokerList", handle::add_brokers, "add bootstrap brokers"),
-    Row("info topics", "?-timeout ms?", handle::info_topics, "the cluster's topics"),
-    Row("info brokers", "?-timeout ms?", handle::info_brokers, "the cluster's brokers"),
-    Row("info partitions", "topic ?-timeout ms?", handle::info_partitions, "a topic's partitions"),
+    Row(
+        "info topics",
+        "?-timeout ms? ?-command prefix?",
+        handle::info_topics,
+        "the cluster's topics",
+    ),
+    Row(
+        "info brokers",
+        "?-timeout ms? ?-command prefix?",
+        handle::info_brokers,
+        "the cluster's brokers",
+    ),
+    Row(
+        "info partitions",
+        "topic ?-timeout ms? ?-command prefix?",
+        handle::info_partitions,
+        "a topic's partitions",
+    ),
     Row(
         "metadata",
         "?-topic t? ?-timeout ms? ?-command prefix?",
@@ -130,8 +204,19 @@ static TABLE: Table<Subscriber> = Table::new(&[
         query::sasl_set_credentials,
         "user and password for the next authentication",
     ),
-    Row("meta refresh", "?-timeout ms?", handle::meta_refresh, "fetch metadata anew"),
-    Row("meta print", "?-timeout ms?", handle::meta_print, "print metadata on stdout"),
+    Row("admin", "cmdName", admin::of_handle, "make an admin that shares the connection"),
+    Row(
+        "meta refresh",
+        "?-timeout ms? ?-command prefix?",
+        handle::meta_refresh,
+        "fetch metadata anew",
+    ),
+    Row(
+        "meta print",
+        "?-timeout ms? ?-command prefix?",
+        handle::meta_print,
+        "print metadata on stdout",
+    ),
     Row("error", "errno reason", error, "have the error callback called"),
     Row("error_callback", "?prefix?", handle::error_callback, "set who gets client errors"),
     Row(
@@ -140,8 +225,25 @@ static TABLE: Table<Subscriber> = Table::new(&[
         handle::statistics_callback,
         "set who gets librdkafka's statistics",
     ),
+    Row(
+        "throttle_callback",
+        "?prefix?",
+        handle::throttle_callback,
+        "set who is told of slowing brokers",
+    ),
+    Row(
+        "oauthbearer_token_callback",
+        "?prefix?",
+        handle::token_callback,
+        "set who gives SASL OAUTHBEARER tokens",
+    ),
     Row("encoding", "?name?", handle::encoding, "tell or set how bytes turn into text"),
-    Row("close", "?timeoutMS? ?-timeout ms?", consume::close, "commit, leave the group, delete"),
+    Row(
+        "close",
+        "?timeoutMS? ?-timeout ms? ?-command prefix?",
+        consume::close,
+        "commit, leave the group, delete",
+    ),
     Row("delete", "", command::delete_self, "delete; the group is left in the background"),
     Row("destroy", "", command::delete_self, "alias of delete"),
 ]);
@@ -164,6 +266,7 @@ impl Object for Subscriber {
     }
 
     fn deleted(self: &Rc<Self>) {
+        self.core.delete_children();
         self.answer_pending();
         if self.core.is_gone() {
             return;
@@ -220,6 +323,10 @@ impl Serve for Subscriber {
     }
 
     fn done(self: &Rc<Self>, called: Called, code: Code) {
+        if self.core.client.forked() {
+            // The callback forked: what follows from its end is the parent's.
+            return;
+        }
         match called {
             Called::Event => {}
             Called::MessageError => self.reader.finished(false),
@@ -239,9 +346,10 @@ impl Serve for Subscriber {
     }
 
     fn settle(self: &Rc<Self>) {
-        if !self.core.client.forked() {
-            self.reader.hand_over();
+        if self.core.client.forked() {
+            return;
         }
+        self.reader.hand_over();
         self.keep_alive();
         if let Life::Closing { .. } = self.core.life.get() {
             if self.core.client.closed() || self.core.overdue() {
@@ -264,9 +372,13 @@ impl Reading for Subscriber {
         self.core.is_open()
     }
 
-    /// No callback or body of this object runs, nor a rebalance callback, and it is open.
+    /// No callback or body of this object runs, nor a rebalance callback, nothing is sought, and it
+    /// is open.
     fn may_give(&self) -> bool {
-        self.core.is_open() && !self.reader.is_busy() && self.rebalance.borrow().is_none()
+        self.core.is_open()
+            && !self.reader.is_busy()
+            && self.rebalance.borrow().is_none()
+            && self.seeks_ended()
     }
 
     fn check_read(&self, what: &str) -> Result<()> {
@@ -285,11 +397,16 @@ impl Reading for Subscriber {
     fn keep_error(&self, e: ClientError) {
         self.core.message_error_first(e);
     }
+
+    /// A rebalance above all: the group waits for its answer.
+    fn has_news(&self) -> bool {
+        self.core.has_news() || self.group_bell.is_fresh()
+    }
 }
 
 impl Turn for Subscriber {
     fn turn(self: Rc<Self>) -> Option<(Interp, Box<dyn Task>)> {
-        if self.core.state.deleted() {
+        if self.core.out_of_turn() {
             return None;
         }
         Some((self.core.interp(), Box::new(PumpTask::new(self))))
@@ -325,12 +442,28 @@ impl Subscriber {
                 reports_ends,
                 left_alone: Cell::new(false),
                 exceeded: Cell::new(false),
+                seeks: RefCell::default(),
             }
         });
         let bell = &subscriber.group_bell;
         subscriber.group.enable_wake(bell.clone());
         subscriber.reader.messages.enable_wake(bell.twin());
         Ok(subscriber)
+    }
+
+    /// Whether no seek is under way; one that has ended has its partitions go on there.
+    pub fn seeks_ended(&self) -> bool {
+        let mut seeks = self.seeks.borrow_mut();
+        if seeks.is_empty() {
+            return true;
+        }
+        let before = seeks.len();
+        seeks.retain(|s| !s.ended(&self.reader));
+        if seeks.len() < before {
+            // Messages that came meanwhile have used their wake up.
+            self.core.again();
+        }
+        seeks.is_empty()
     }
 
     fn next_message_call(&self, words: &mut Vec<Obj>) -> Option<Called> {
@@ -377,8 +510,8 @@ impl Subscriber {
         self.reader.hand_over();
         let (topic, partition, offset) =
             (hand.part.topic.clone(), hand.part.partition, hand.offset);
-        self.reader.restart(&topic, partition);
-        let done = offsets::seek_one(&self.core, topic, partition, offset);
+        self.reader.restart(&topic, partition, offset);
+        let done = steer::seek_one(&self.core, topic, partition, offset);
         if let Err(Error::Kafka(error)) = done {
             let topic = Some(hand.part.topic.clone());
             self.core.message_error(ClientError { error, topic, partition: Some(partition) });
@@ -454,9 +587,4 @@ fn error(c: &C<'_>) -> Out {
     let error = rdk::Error::with_detail(ErrorCode(code), c.args.at(1)?.string());
     c.this.core.inject_error(ClientError { error, topic: None, partition: None });
     Ok(crate::tcl::Flow::Empty)
-}
-
-/// Removes the command of a closed subscriber.
-pub fn remove(this: &Subscriber) {
-    command::delete(this.core.interp(), this.core.id);
 }

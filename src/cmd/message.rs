@@ -1,0 +1,215 @@
+//! The words of one message to produce, checked and turned into bytes.
+
+use std::borrow::Cow;
+use std::sync::OnceLock;
+
+use super::encoding::Encoding;
+use crate::error::{Error, Result};
+use crate::tcl::usage::Usage;
+use crate::tcl::{Args, Obj};
+
+/// What a message may have beyond partition, payload and key.
+#[derive(Default)]
+pub struct More {
+    pub headers: Vec<(String, Vec<u8>)>,
+    pub timestamp: i64,
+    pub opaque: u64,
+}
+
+impl More {
+    /// Whether librdkafka's shortest way will do: no headers, the time is now.
+    #[inline]
+    pub fn is_plain(&self) -> bool {
+        self.headers.is_empty() && self.timestamp == 0
+    }
+}
+
+/// The words of one message, checked; bytes are taken from them last, for reading a value as a list
+/// or a number may move its bytes.
+pub struct Message<'a> {
+    payload: &'a Obj,
+    key: Option<&'a Obj>,
+    /// The message's own partition; none: its batch's.
+    partition: Option<i32>,
+    tombstone: bool,
+    headers: Vec<(Obj, Obj)>,
+    timestamp: i64,
+    encoding: Option<Encoding>,
+}
+
+impl<'a> Message<'a> {
+    /// From sorted words, whose payload and key are at `first` and after it.
+    pub fn sort(args: &Args<'a>, first: usize) -> Result<Message<'a>> {
+        let key = args.get(first + 1);
+        let mut m = Message {
+            payload: args.at(first)?,
+            key,
+            partition: None,
+            tombstone: false,
+            headers: Vec::new(),
+            timestamp: 0,
+            encoding: None,
+        };
+        if !args.has_options() {
+            return Ok(m);
+        }
+        if let Some(k) = args.opt("-key") {
+            if key.is_some() {
+                return Err(Error::argument("the key is given twice: as a word and with -key"));
+            }
+            m.key = Some(k);
+        }
+        if let Some(p) = args.opt("-partition") {
+            m.partition = Some(partition(p)?);
+        }
+        if let Some(h) = args.opt("-headers") {
+            m.headers = h.get_pairs("-headers")?;
+        }
+        if let Some(t) = args.opt("-timestamp") {
+            m.timestamp = t.get_int("-timestamp")?;
+            if m.timestamp <= 0 {
+                return Err(Error::expected("-timestamp", "milliseconds since 1970", &t.str()));
+            }
+        }
+        if let Some(b) = args.opt("-tombstone") {
+            m.tombstone = b.get_bool("-tombstone")?;
+            if m.tombstone && !m.payload.is_empty() {
+                return Err(Error::argument("a tombstone has no payload: give an empty one"));
+            }
+        }
+        if let Some(e) = args.opt("-encoding") {
+            m.encoding = Some(Encoding::parse(e)?);
+        }
+        Ok(m)
+    }
+
+    /// The bytes to send; `encoding` and `partition` are for a message that names none itself.
+    pub fn bytes(&self, encoding: &Encoding, partition: i32) -> Result<Bytes<'a>> {
+        let encoding = self.encoding.as_ref().unwrap_or(encoding);
+        let mut headers = Vec::with_capacity(self.headers.len());
+        for (name, value) in &self.headers {
+            let name = name.string();
+            if name.contains('\0') {
+                return Err(Error::expected("header name", "a name without NUL", &name));
+            }
+            headers.push((name, encoding.encode(value, "header value")?.into_owned()));
+        }
+        let payload = encoding.encode(self.payload, "payload")?;
+        let partition = self.partition.unwrap_or(partition);
+        Ok(Bytes {
+            partition,
+            word: if partition < 0 { self.key.cloned() } else { None },
+            payload: (!self.tombstone).then_some(payload),
+            key: self.key.map(|k| encoding.encode(k, "key")).transpose()?,
+            more: More { headers, timestamp: self.timestamp, opaque: 0 },
+        })
+    }
+}
+
+/// One message, ready for librdkafka.
+pub struct Bytes<'a> {
+    pub partition: i32,
+    /// The key as the script gave it, for a partitioner callback; only of a message that has no
+    /// partition yet.
+    pub word: Option<Obj>,
+    pub payload: Option<Cow<'a, [u8]>>,
+    pub key: Option<Cow<'a, [u8]>>,
+    pub more: More,
+}
+
+impl Bytes<'_> {
+    /// The same with bytes of its own, for a call that waits: the script's values may change
+    /// meanwhile.
+    pub fn into_owned(self) -> Bytes<'static> {
+        let own = |b: Cow<'_, [u8]>| Cow::Owned(b.into_owned());
+        Bytes {
+            partition: self.partition,
+            word: self.word,
+            payload: self.payload.map(own),
+            key: self.key.map(own),
+            more: self.more,
+        }
+    }
+}
+
+/// A partition to produce to; -1 leaves the choice to the partitioner.
+pub fn partition(word: &Obj) -> Result<i32> {
+    let n = word.get_int("partition")?;
+    i32::try_from(n).ok().filter(|p| *p >= -1).ok_or_else(|| {
+        Error::expected("partition", "a number from 0 to 2147483647, or -1 for any", &word.str())
+    })
+}
+
+/// What the elements of a batch may have: `produce_batch` names the partition for all of them,
+/// `send_batch` lets each have its own.
+#[derive(Copy, Clone)]
+pub enum Elements {
+    Produce,
+    Send,
+}
+
+impl Elements {
+    fn usage(self) -> Result<&'static Usage> {
+        static READ: [OnceLock<std::result::Result<Usage, String>>; 2] =
+            [OnceLock::new(), OnceLock::new()];
+        let (read, text) = match self {
+            Elements::Produce => (
+                &READ[0],
+                "payload ?key? ?-key k? ?-headers h? ?-timestamp ms? ?-tombstone b? ?-encoding e?",
+            ),
+            Elements::Send => (
+                &READ[1],
+                "payload ?key? ?-key k? ?-partition p? ?-headers h? ?-timestamp ms? ?-tombstone b? ?-encoding e?",
+            ),
+        };
+        read.get_or_init(|| Usage::parse(text)).as_ref().map_err(|e| Error::argument(e.clone()))
+    }
+}
+
+/// The messages of a batch, all checked. First all lists are read, then all bytes: see [`Message`].
+pub struct Batch {
+    elements: Elements,
+    rows: Vec<Vec<Obj>>,
+}
+
+impl Batch {
+    /// `list` is a list of `{payload ?key? ?-option value ...?}`.
+    pub fn read(list: &Obj, elements: Elements) -> Result<Batch> {
+        let rows = list
+            .get_list("list of messages")?
+            .iter()
+            .enumerate()
+            .map(|(i, e)| e.get_list(&format!("message {i}")))
+            .collect::<std::result::Result<Vec<_>, _>>()?;
+        Ok(Batch { elements, rows })
+    }
+
+    /// The bytes of every message.
+    pub fn bytes(&self, encoding: &Encoding, partition: i32) -> Result<Vec<Bytes<'_>>> {
+        let usage = self.elements.usage()?;
+        let mut messages = Vec::with_capacity(self.rows.len());
+        for (i, row) in self.rows.iter().enumerate() {
+            let args = usage
+                .sort(&|| String::from("message"), row)
+                .map_err(|e| in_message(i, e.into()))?;
+            messages.push(Message::sort(&args, 0).map_err(|e| in_message(i, e))?);
+        }
+        messages
+            .iter()
+            .enumerate()
+            .map(|(i, m)| m.bytes(encoding, partition).map_err(|e| in_message(i, e)))
+            .collect()
+    }
+}
+
+/// Says which message of a batch a fault is in.
+fn in_message(i: usize, e: Error) -> Error {
+    match e {
+        Error::Words(crate::tcl::Error::NotBytes { what, ch, index }) => {
+            let what = format!("{what} of message {i}");
+            Error::Words(crate::tcl::Error::NotBytes { what, ch, index })
+        }
+        Error::Words(w) => Error::argument(format!("message {i}: {}", w.message())),
+        other => other,
+    }
+}

@@ -1,0 +1,266 @@
+# common.tcl -- what the script-level classes share: options, clients, errors.
+#
+# No contract: scripts use the classes.
+
+package require Tcl 8.6-
+package require TclOO
+package require kafka
+
+namespace eval ::kafka::common {
+    # What every class takes that makes a client.
+    variable clientOptions {
+        -brokers          {} list
+        -conf             {} dict
+        -heroku_kafka_env 0  bool
+        -logger           {} list
+    }
+    # What those take beside it that are made after Kaffe.
+    variable securityOptions {
+        -sasl {} dict
+        -ssl  0  bool
+    }
+}
+
+# ---------------------------------------------------------------- arguments
+
+# Bad text ?word ...? -- throw: a value is not what it should be.
+proc ::kafka::common::Bad {text} {
+    return -code error -level 2 -errorcode {TCL VALUE} $text
+}
+
+# Is kind value -- "" if the value is of that kind, else what was expected.
+proc ::kafka::common::Is {kind value} {
+    switch -- [lindex $kind 0] {
+        any {return}
+        bool {
+            if {![string is boolean -strict $value]} {return "a boolean"}
+        }
+        int {
+            # int low ?high?
+            lassign $kind - low high
+            set words "an integer of at least $low"
+            if {$high ne ""} {set words "an integer from $low to $high"}
+            if {![string is entier -strict $value] || $value < $low
+                    || ($high ne "" && $value > $high)} {
+                return $words
+            }
+        }
+        ms {
+            if {![string is entier -strict $value] || $value < -1} {
+                return "milliseconds (-1 waits without limit)"
+            }
+        }
+        name {
+            if {$value eq ""} {return "a name"}
+        }
+        list {
+            if {![string is list $value]} {return "a list"}
+        }
+        dict {
+            if {![string is list $value] || [llength $value] % 2} {return "a dict"}
+        }
+        prefix {
+            if {![string is list $value]} {return "a command prefix"}
+        }
+        command {
+            if {![string is list $value] || ![llength $value]} {return "a command prefix"}
+        }
+        pair {
+            if {![string is list $value] || [llength $value] ni {0 2}} {
+                return "a pair of command prefixes, {serializer deserializer}"
+            }
+            foreach prefix $value {
+                if {![string is list $prefix]} {
+                    return "a pair of command prefixes, {serializer deserializer}"
+                }
+            }
+        }
+        one {
+            set words [lrange $kind 1 end]
+            if {$value ni $words} {return [Or $words]}
+        }
+    }
+    return
+}
+
+# Or words -- a, b, or c
+proc ::kafka::common::Or {words} {
+    if {[llength $words] < 3} {return [join $words " or "]}
+    return "[join [lrange $words 0 end-1] {, }], or [lindex $words end]"
+}
+
+# Check name kind value -- throw unless the value is of that kind.
+proc ::kafka::common::Check {name kind value} {
+    set expected [Is $kind $value]
+    if {$expected ne ""} {
+        return -code error -level 2 -errorcode {TCL VALUE} \
+            "expected $expected for $name but got \"$value\""
+    }
+    return
+}
+
+# Options spec words -- spec is -name default kind ...; give dict -name -> value. A
+# default of `!` has to be given.
+proc ::kafka::common::Options {spec words} {
+    foreach {name default kind} $spec {
+        dict set result $name $default
+        dict set kinds $name $kind
+    }
+    foreach {name value} $words {
+        if {![dict exists $kinds $name]} {
+            return -code error -level 2 -errorcode [list TCL LOOKUP INDEX option $name] \
+                "bad option \"$name\": must be [Or [lsort [dict keys $kinds]]]"
+        }
+        if {[llength $words] % 2 && $name eq [lindex $words end]} {
+            return -code error -level 2 -errorcode {TCL WRONGARGS} "value for \"$name\" missing"
+        }
+        set expected [Is [dict get $kinds $name] $value]
+        if {$expected ne ""} {
+            return -code error -level 2 -errorcode {TCL VALUE} \
+                "expected $expected for $name but got \"$value\""
+        }
+        dict set result $name $value
+    }
+    dict for {name value} $result {
+        if {$value eq "!"} {
+            return -code error -level 2 -errorcode {TCL WRONGARGS} "option $name has to be given"
+        }
+    }
+    return $result
+}
+
+# Tps list -- check a list of {topic partition ?...?}; one alone is taken as well.
+proc ::kafka::common::Tps {list} {
+    if {![string is list $list]} {
+        return -code error -level 2 -errorcode {TCL VALUE} \
+            "expected a list of {topic partition} but got \"$list\""
+    }
+    if {[llength $list] >= 2 && [string is entier -strict [lindex $list 1]]} {
+        set list [list $list]
+    }
+    foreach tp $list {
+        if {![string is list $tp] || [llength $tp] < 2
+                || ![string is entier -strict [lindex $tp 1]]} {
+            return -code error -level 2 -errorcode {TCL VALUE} \
+                "expected a list of {topic partition} but got \"$list\""
+        }
+    }
+    return $list
+}
+
+# ---------------------------------------------------------------- clients
+
+# Master options defaults -- a master of its own for a client, from -conf, -brokers and
+# -heroku_kafka_env, in this order of precedence. -logger is what the master's `logger` takes.
+proc ::kafka::common::Master {options {defaults {}}} {
+    set conf $defaults
+    if {[dict get $options -heroku_kafka_env]} {
+        package require kafka::tools
+        set conf [dict merge $conf [::kafka::tools::heroku_config]]
+    }
+    if {[llength [dict get $options -brokers]]} {
+        dict set conf bootstrap.servers [::kafka::easy::Bootstrap [dict get $options -brokers]]
+    }
+    if {[dict exists $options -sasl]} {
+        set conf [dict merge $conf [Security [dict get $options -sasl] [dict get $options -ssl]]]
+    }
+    set conf [dict merge $conf [dict get $options -conf]]
+    if {![dict exists $conf bootstrap.servers] && ![dict exists $conf metadata.broker.list]} {
+        return -code error -level 2 -errorcode {TCL WRONGARGS} "no brokers: give -brokers,\
+            or bootstrap.servers in -conf, or -heroku_kafka_env 1"
+    }
+    set master [Absolute [::kafka::kafka create #auto]]
+    try {
+        $master config {*}$conf
+        if {[llength [dict get $options -logger]]} {
+            $master logger {*}[dict get $options -logger]
+        }
+    } on error {message problem} {
+        $master delete
+        return -options [dict incr problem -level] $message
+    }
+    return $master
+}
+
+# Security sasl ssl -- configuration out of -sasl {mechanism M login L password P} and -ssl.
+proc ::kafka::common::Security {sasl ssl} {
+    set mechanisms {plain PLAIN scram_sha_256 SCRAM-SHA-256 scram_sha_512 SCRAM-SHA-512}
+    if {![llength $sasl]} {
+        return [expr {$ssl ? {security.protocol ssl} : {}}]
+    }
+    foreach key {mechanism login password} {
+        if {![dict exists $sasl $key]} {
+            return -code error -level 3 -errorcode {TCL VALUE} \
+                "expected a dict with mechanism, login and password for -sasl: there is no $key"
+        }
+    }
+    foreach key [dict keys $sasl] {
+        if {$key ni {mechanism login password}} {
+            return -code error -level 3 -errorcode {TCL VALUE} \
+                "expected a dict with mechanism, login and password for -sasl: \"$key\" is none"
+        }
+    }
+    set mechanism [dict get $sasl mechanism]
+    if {![dict exists $mechanisms $mechanism]} {
+        return -code error -level 3 -errorcode {TCL VALUE} \
+            "expected [Or [dict keys $mechanisms]] for the mechanism of -sasl but got \"$mechanism\""
+    }
+    return [list security.protocol [expr {$ssl ? "sasl_ssl" : "sasl_plaintext"}] \
+        sasl.mechanism [dict get $mechanisms $mechanism] \
+        sasl.username [dict get $sasl login] sasl.password [dict get $sasl password]]
+}
+
+# Handle master kind -- a producer, consumer or subscriber of a master, which is not
+# needed after it: handles keep what they were made with.
+proc ::kafka::common::Handle {master kind} {
+    try {
+        switch -- $kind {
+            producer {Absolute [$master producer_creator #auto]}
+            consumer {Absolute [$master consumer_creator #auto]}
+            subscriber {Absolute [$master subscriber #auto]}
+        }
+    } finally {
+        $master delete
+    }
+}
+
+proc ::kafka::common::Absolute {name} {
+    return ::[string trimleft $name :]
+}
+
+# Gone command -- whether an object has been deleted.
+proc ::kafka::common::Gone {command} {
+    expr {[namespace which -command $command] eq ""}
+}
+
+# Background message options -- have the background error handler called with an error,
+# when the loop next turns.
+proc ::kafka::common::Background {message options} {
+    after 0 [list ::kafka::common::Rethrow $message $options]
+    return
+}
+
+proc ::kafka::common::Rethrow {message options} {
+    return -options [dict merge $options {-code 1 -level 1}] $message
+}
+
+# Refuse code text detail -- throw in the package's own form.
+proc ::kafka::common::Refuse {code text detail} {
+    ::kafka::easy::Refuse $code $text $detail
+}
+
+proc ::kafka::common::Now {} {clock milliseconds}
+
+# Deadline ms -- the time at which ms are over; empty for never.
+proc ::kafka::common::Deadline {ms} {
+    if {$ms < 0} {return ""}
+    return [expr {[clock milliseconds] + $ms}]
+}
+
+# Left deadline -- the milliseconds until then, -1 for no end, never less than 0.
+proc ::kafka::common::Left {deadline} {
+    if {$deadline eq ""} {return -1}
+    return [expr {max(0, $deadline - [clock milliseconds])}]
+}
+
+package provide kafka::common [package present kafka]
