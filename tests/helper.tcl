@@ -354,7 +354,8 @@ proc helper::done {} {
         incr failed
         lassign $pair message options
         puts "==== background error that no test expected:"
-        puts [dict get $options -errorinfo]
+        # A break or continue has no -errorinfo.
+        puts [expr {[dict exists $options -errorinfo] ? [dict get $options -errorinfo] : $message}]
     }
     foreach {constraint names} [array get ::tcltest::skippedBecause] {
         puts "skipped for want of $constraint: [join [lsort $names] {, }]"
