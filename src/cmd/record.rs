@@ -28,6 +28,8 @@ pub struct Words {
     one: Obj,
     /// Topic names by librdkafka's topic; the name is compared, for addresses are used again.
     topics: RefCell<HashMap<usize, Obj>>,
+    /// The last of them: messages of a topic come in runs.
+    last: RefCell<(usize, Obj)>,
 }
 
 impl Default for Words {
@@ -50,6 +52,7 @@ impl Default for Words {
             log_append_time: Obj::text("log_append_time"),
             one: Obj::int(1),
             topics: RefCell::default(),
+            last: RefCell::new((0, Obj::empty())),
         }
     }
 }
@@ -60,6 +63,18 @@ const MOST: usize = 2 * 13;
 impl Words {
     fn topic(&self, m: MessageRef<'_>) -> Obj {
         let (id, name) = (m.topic_id(), m.topic());
+        {
+            let (last, o) = &*self.last.borrow();
+            if *last == id && o.raw() == name.as_bytes() {
+                return o.clone();
+            }
+        }
+        let o = self.topic_of(id, name);
+        *self.last.borrow_mut() = (id, o.clone());
+        o
+    }
+
+    fn topic_of(&self, id: usize, name: &str) -> Obj {
         if let Some(o) = self.topics.borrow().get(&id) {
             if o.raw() == name.as_bytes() {
                 return o.clone();
@@ -206,6 +221,14 @@ impl Words {
             if !interp.set_element(array, &pair[0], &pair[1]) {
                 return Err(crate::error::Error::Raised);
             }
+        }
+        // Messages of a run have the same names, nearly always.
+        let same = |old: &Vec<Obj>| {
+            2 * old.len() == fields.len()
+                && old.iter().zip(fields.chunks_exact(2)).all(|(o, p)| o.ptr() == p[0].ptr())
+        };
+        if known.as_ref().is_some_and(same) {
+            return Ok(());
         }
         let names: Vec<Obj> = fields.chunks_exact(2).map(|p| p[0].clone()).collect();
         let has = |o: &Obj| names.iter().any(|n| n.ptr() == o.ptr());

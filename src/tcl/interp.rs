@@ -127,12 +127,13 @@ impl Interp {
 
     /// Unsets `name(element)` if it is there.
     pub fn unset_element(self, array: &Obj, element: &Obj) {
-        let (Ok(a), Ok(e)) = (CString::new(array.raw()), CString::new(element.raw())) else {
-            return;
-        };
-        // SAFETY: live interpreter, NUL-terminated names; a missing element is no fault.
+        // A string representation ends with a NUL and has none inside (Tcl_GetStringFromObj's
+        // manual page), so it is a C string as it stands.
+        let (a, e) = (array.raw().as_ptr().cast(), element.raw().as_ptr().cast());
+        // SAFETY: live interpreter, NUL-terminated names of values that the caller holds; a missing
+        // element is no fault.
         unsafe {
-            sys::unset_var2(self.0, a.as_ptr(), e.as_ptr(), 0);
+            sys::unset_var2(self.0, a, e, 0);
         }
     }
 
