@@ -30,7 +30,7 @@ export TCLLIBPATH := {$(CURDIR)/build}
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: build stage demo test test-broker test-tcl9 bench bench-quick check doc install uninstall clean help
+.PHONY: build stage demo test test-broker test-tcl9 bench bench-quick bench-instructions check doc install uninstall clean help
 
 build: ## compile and lay out the package under build/ (the default)
 	@scripts/setup build
@@ -66,6 +66,11 @@ bench: ## what a message costs, beside librdkafka without Tcl; B="-quick" or "-r
 
 bench-quick: ## the same in two minutes: 100 bytes, one partition
 	@$(MAKE) --no-print-directory bench B=-quick
+
+bench-instructions: ## instructions per message, by valgrind: compare with benches/BASELINE.md
+	@scripts/setup build
+	@$(MAKE) --no-print-directory build
+	@$(TCLSH) benches/instructions.tcl $(B)
 
 test-broker: ## the extended suite, against the broker in KAFKA_BOOTSTRAP (tests/broker/README.md)
 	@scripts/setup test

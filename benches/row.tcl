@@ -8,8 +8,8 @@ lassign $argv row bootstrap topic partitions count size
 set all {}
 for {set p 0} {$p < $partitions} {incr p} {lappend all $p}
 
-# What everything prefetched takes; the measured part then waits for nothing.
-set prefetch 1500
+# What everything prefetched takes, in milliseconds; the measured part then waits for nothing.
+set prefetch [expr {[info exists env(BENCH_PREFETCH)] ? $env(BENCH_PREFETCH) : 1500}]
 
 proc cpu {} {::kafka::internal cpu}
 
