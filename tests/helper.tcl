@@ -43,6 +43,9 @@ if {[file isdirectory $helper::build] && $helper::build ne [lindex $::auto_path 
 testConstraint tcl9 [package vsatisfies [package provide Tcl] 9]
 testConstraint tcl8 [expr {![testConstraint tcl9]}]
 testConstraint thread [expr {![catch {package require Thread}]}]
+# Not under a tool that makes all slower, nor one that counts what is lost on purpose.
+testConstraint fullSpeed [expr {$helper::slowness == 1}]
+testConstraint noMemoryTool [expr {![info exists ::env(KAFKA_TEST_MEMORY)]}]
 testConstraint linux [expr {$::tcl_platform(os) eq "Linux"}]
 
 # ---------------------------------------------------------------- background
