@@ -30,7 +30,7 @@ export TCLLIBPATH := {$(CURDIR)/build}
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: build stage demo test test-broker test-tcl9 bench bench-quick bench-instructions check doc install uninstall clean help
+.PHONY: build stage demo test test-broker test-tcl9 bench bench-quick bench-instructions valgrind asan leaks check doc install uninstall clean help
 
 build: ## compile and lay out the package under build/ (the default)
 	@scripts/setup build
@@ -81,6 +81,20 @@ test-broker: ## the extended suite, against the broker in KAFKA_BOOTSTRAP (tests
 test-tcl9: ## the Tcl tests under Tcl 9, from a folder that root may fill with one
 	@$(MAKE) --no-print-directory build
 	@scripts/tcl9 $(T)
+
+valgrind: ## the core tests under valgrind; T="name ..." as for test
+	@scripts/setup valgrind
+	@$(MAKE) --no-print-directory build
+	@scripts/memory valgrind $(T)
+
+asan: ## the core tests with AddressSanitizer, in a build of its own; T="name ..."
+	@scripts/setup test
+	@scripts/memory asan $(T)
+
+leaks: ## 10,000 cycles of everything that is made and deleted, counted
+	@scripts/setup test
+	@$(MAKE) --no-print-directory build
+	@KAFKA_TEST_CYCLES=10000 $(TCLSH) tests/all.tcl -deadline 3000 leaks
 
 check: ## format, lints, layering, and generated text up to date
 	@scripts/setup check

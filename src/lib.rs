@@ -18,6 +18,7 @@ use tcl::Interp;
 #[no_mangle]
 pub unsafe extern "C" fn Kafka_Init(interp: *mut Tcl_Interp) -> c_int {
     install_hook();
+    stay_loaded();
     let done = guard(|| {
         // SAFETY: Tcl hands over a live interpreter.
         unsafe { sys::init(interp) }.then(|| {
@@ -60,4 +61,23 @@ pub unsafe extern "C" fn Kafka_Unload(interp: *mut Tcl_Interp, _flags: c_int) ->
         cmd::refuse_unload(unsafe { Interp::from_ptr(interp) });
     });
     sys::TCL_ERROR
+}
+
+/// Keeps the library mapped until the process is gone. A Tcl that finalises all it has (a program
+/// that embeds it, `TCL_FINALIZE_ON_EXIT`) closes its libraries without asking `Kafka_Unload`, and
+/// clients that were deleted a moment ago may still be ending on threads of their own.
+fn stay_loaded() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let here = Kafka_Init as *const libc::c_void;
+        // SAFETY: dladdr fills in the structure if it finds the address, and the name it gives
+        // lives as long as the library. Without RTLD_NOLOAD's handle nothing has changed.
+        unsafe {
+            let mut info: libc::Dl_info = std::mem::zeroed();
+            if libc::dladdr(here, &mut info) != 0 && !info.dli_fname.is_null() {
+                let flags = libc::RTLD_NOW | libc::RTLD_NOLOAD | libc::RTLD_NODELETE;
+                libc::dlopen(info.dli_fname, flags);
+            }
+        }
+    });
 }

@@ -1,9 +1,9 @@
 # all.tcl -- run the test files, each in a tclsh of its own.
 #
-#     tclsh tests/all.tcl ?-deadline seconds? ?-dir folder? ?name ...?
+#     tclsh tests/all.tcl ?-deadline seconds? ?-dir folder? ?-under words? ?name ...?
 #
 # Without names every tests/*.test is run, else tests/NAME.test for each; of another
-# folder with -dir. A file
+# folder with -dir; each by another command (valgrind) that -under gives. A file
 # is believed only if it ends with the machine-readable line of helper.tcl's `done`
 # and exit status 0: a crash, a hang or a file that forgot `done` is a failure. The
 # last line printed is "N passed, N failed" (", N skipped" when there are any).
@@ -14,6 +14,7 @@ namespace eval all {
     variable here [file dirname [file normalize [info script]]]
     variable folder $here
     variable deadline 300
+    variable under {}
     variable state
 }
 
@@ -21,11 +22,13 @@ proc all::main {words} {
     variable here
     variable folder
     variable deadline
-    while {[lindex $words 0] in {-deadline -dir}} {
+    variable under
+    while {[lindex $words 0] in {-deadline -dir -under}} {
         set words [lassign $words option value]
         switch -- $option {
             -deadline {set deadline $value}
             -dir {set folder [file normalize $value]}
+            -under {set under $value}
         }
     }
     set files {}
@@ -89,12 +92,13 @@ proc all::report {file result} {
 proc all::runFile {file} {
     variable state
     variable deadline
+    variable under
     close [file tempfile log]
 
     # The shell writes the exit status down the pipe when the test program itself
     # has ended; its output goes to a file. Reading the output through the pipe
     # would wait for every grandchild that still holds it.
-    set program [list [info nameofexecutable] $file]
+    set program [list {*}$under [info nameofexecutable] $file]
     set shell [list sh -c {log=$1; shift; "$@" >"$log" 2>&1 </dev/null; echo $?} sh $log]
     # In a process group of its own, so that nothing it started can outlive it.
     set setsid [auto_execok setsid]

@@ -37,7 +37,7 @@ proc consuming::put {topic partition args} {
     variable producer
     set object [Topic $topic]
     foreach payload $args {$object produce $partition $payload}
-    if {[$producer flush 10000] != 0} {error "not everything was delivered to $topic"}
+    if {[$producer flush [slow 10000]] != 0} {error "not everything was delivered to $topic"}
 }
 
 # putIds topic partitions first count -- produce the numbers from first on, round
@@ -48,14 +48,14 @@ proc consuming::putIds {topic partitions first count} {
     for {set i $first} {$i < $first + $count} {incr i} {
         $object produce [expr {$i % $partitions}] $i
     }
-    if {[$producer flush 30000] != 0} {error "not everything was delivered to $topic"}
+    if {[$producer flush [slow 30000]] != 0} {error "not everything was delivered to $topic"}
 }
 
 # payloads subscriber count ?timeout? -- the payloads of the next messages; an error
 # dict, or too few in time, is an error.
 proc consuming::payloads {subscriber count {timeout 10000}} {
     set out {}
-    set end [expr {[clock milliseconds] + $timeout}]
+    set end [expr {[clock milliseconds] + [slow $timeout]}]
     while {[llength $out] < $count} {
         set left [expr {max(0, $end - [clock milliseconds])}]
         set message [$subscriber consume $left]

@@ -25,20 +25,27 @@ namespace eval helper {
     variable mock ""            ;# the cluster made last
     variable bootstrap ""
     variable poll 10            ;# ms between two looks at a condition
+    # A machine or a tool (valgrind) that is so many times slower.
+    variable slowness [expr {[info exists ::env(KAFKA_TEST_SLOW)] ? $::env(KAFKA_TEST_SLOW) : 1}]
+    # Where the package is that the tests are for.
+    variable build [expr {[info exists ::env(KAFKA_TEST_BUILD)]
+        ? $::env(KAFKA_TEST_BUILD) : [file join $root build]}]
 
-    namespace export waitFor newCluster cluster newMaster newProducer newTopic \
+    namespace export waitFor slow newCluster cluster newMaster newProducer newTopic \
         cleanupObjects errorOf child childStart childLine childSend \
         childPid childWait childKill backgroundErrors done uniqueName
 }
 
-if {[file isdirectory [file join $helper::root build]]
-        && [file join $helper::root build] ni $::auto_path} {
-    set ::auto_path [linsert $::auto_path 0 [file join $helper::root build]]
+if {[file isdirectory $helper::build] && $helper::build ne [lindex $::auto_path 0]} {
+    set ::auto_path [linsert $::auto_path 0 $helper::build]
 }
 
 testConstraint tcl9 [package vsatisfies [package provide Tcl] 9]
 testConstraint tcl8 [expr {![testConstraint tcl9]}]
 testConstraint thread [expr {![catch {package require Thread}]}]
+# Not under a tool that makes all slower, nor one that counts what is lost on purpose.
+testConstraint fullSpeed [expr {$helper::slowness == 1}]
+testConstraint noMemoryTool [expr {![info exists ::env(KAFKA_TEST_MEMORY)]}]
 testConstraint linux [expr {$::tcl_platform(os) eq "Linux"}]
 
 # ---------------------------------------------------------------- background
@@ -61,6 +68,12 @@ proc helper::backgroundErrors {} {
 
 # ---------------------------------------------------------------- waiting
 
+# slow ms -- the time to wait for what takes so long at most: longer under valgrind.
+proc helper::slow {ms} {
+    variable slowness
+    expr {$ms > 0 ? round($ms * $slowness) : $ms}
+}
+
 # waitFor ?-timeout ms? condition -- serve the event loop until the expression is
 # true in the caller's frame (and return its value); after ms (10000) throw, with
 # the condition in the message. Never sleep for a guessed time instead.
@@ -76,6 +89,7 @@ proc helper::waitFor {args} {
         error {wrong # args: should be "waitFor ?-timeout ms? condition"}
     }
     set condition [lindex $args 0]
+    set timeout [slow $timeout]
     set end [expr {[clock milliseconds] + $timeout}]
     while {![set value [uplevel 1 [list expr $condition]]]} {
         if {[clock milliseconds] >= $end} {
