@@ -1,12 +1,12 @@
 //! Messages as Tcl values: one copy, from librdkafka's memory into Tcl's.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 
 use super::encoding::Encoding;
 use crate::error::{guiding_detail, Result};
 use crate::rdk::{self, MessageRef, TimestampType};
-use crate::tcl::{Interp, Obj};
+use crate::tcl::{ArraySet, Interp, Obj};
 
 /// The words of message dicts and arrays, made once for an interpreter.
 pub struct Words {
@@ -26,6 +26,7 @@ pub struct Words {
     create_time: Obj,
     log_append_time: Obj,
     one: Obj,
+    array_set: OnceCell<Option<ArraySet>>,
     /// Topic names by librdkafka's topic; the name is compared, for addresses are used again.
     topics: RefCell<HashMap<usize, Obj>>,
     /// The last of them: messages of a topic come in runs.
@@ -51,6 +52,7 @@ impl Default for Words {
             create_time: Obj::text("create_time"),
             log_append_time: Obj::text("log_append_time"),
             one: Obj::int(1),
+            array_set: OnceCell::new(),
             topics: RefCell::default(),
             last: RefCell::new((0, Obj::empty())),
         }
@@ -217,10 +219,12 @@ impl Words {
         fields: &[Obj],
         known: &mut Option<Vec<Obj>>,
     ) -> Result<()> {
-        for pair in fields.chunks_exact(2) {
-            if !interp.set_element(array, &pair[0], &pair[1]) {
-                return Err(crate::error::Error::Raised);
-            }
+        let set = match *self.array_set.get_or_init(|| interp.array_set()) {
+            Some(function) => interp.set_elements(function, array, &Obj::list(fields)),
+            None => fields.chunks_exact(2).all(|p| interp.set_element(array, &p[0], &p[1])),
+        };
+        if !set {
+            return Err(crate::error::Error::Raised);
         }
         // Messages of a run have the same names, nearly always.
         let same = |old: &Vec<Obj>| {

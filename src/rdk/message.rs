@@ -146,10 +146,27 @@ impl<'a> MessageRef<'a> {
         }
     }
 
+    /// Whether a consumed message is known to have no headers without asking librdkafka, which
+    /// takes ten times as long: it sets up a buffer to parse the count.
+    ///
+    /// In a record of the message format 2 (KIP-98) the number of headers follows the value, a
+    /// varint whose byte is 0 for none, and librdkafka hands out the value where it lies in the
+    /// records that it received or decompressed, in one piece with what follows
+    /// (`rd_kafka_msgset_reader_msg_v2`, rdkafka_msgset_reader.c). The older formats, which have no
+    /// headers, have no leader epoch either (-1); an empty value is a constant of librdkafka's own.
+    #[inline]
+    fn has_no_headers(self) -> bool {
+        !self.raw.payload.is_null()
+            && self.raw.len > 0
+            && self.leader_epoch() >= 0
+            // SAFETY: as said above, the record goes on behind its value.
+            && unsafe { *self.raw.payload.cast::<u8>().add(self.raw.len) } == 0
+    }
+
     /// The headers in order; none when there are none, or they can't be parsed.
     #[inline]
     pub fn headers(self) -> Option<Headers<'a>> {
-        if self.origin == Origin::Consumed && self.raw.err != 0 {
+        if self.origin == Origin::Consumed && (self.raw.err != 0 || self.has_no_headers()) {
             return None;
         }
         let mut headers = std::ptr::null_mut();

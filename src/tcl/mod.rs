@@ -21,7 +21,7 @@ pub mod utf;
 
 pub use callback::{Prefix, Slot};
 pub use error::Error;
-pub use interp::{Interp, State};
+pub use interp::{ArraySet, Interp, State};
 pub use method::{Call, Flow, Object, Outcome, Row, Table};
 pub use obj::Obj;
 pub use task::{Code, Next, Raise, Task};

@@ -45,7 +45,7 @@ pub struct Tcl_DString {
 }
 
 /// The public head of `Tcl_Obj` (tcl.h): the same offsets in 8.6 and 9 on every 64-bit platform,
-/// for `int` members are padded to pointer size. Only [`byte_rep`] looks at it.
+/// for `int` members are padded to pointer size. Only [`byte_rep`], [`incr`] and [`decr`] look at it.
 #[repr(C)]
 pub struct Tcl_Obj {
     ref_count: usize,
@@ -227,10 +227,9 @@ macro_rules! measured_stubs {
 stubs! {
     0 pkg_provide(i: *mut Tcl_Interp, name: *const c_char, version: *const c_char, data: *const c_void) -> c_int;
     1 pkg_require(i: *mut Tcl_Interp, name: *const c_char, version: *const c_char, exact: c_int, data: *mut c_void) -> *const c_char;
-    19 db_decr(o: *mut Tcl_Obj, file: *const c_char, line: c_int);
-    20 db_incr(o: *mut Tcl_Obj, file: *const c_char, line: c_int);
     21 db_is_shared(o: *mut Tcl_Obj, file: *const c_char, line: c_int) -> c_int;
     29 duplicate(o: *mut Tcl_Obj) -> *mut Tcl_Obj;
+    30 free_obj(o: *mut Tcl_Obj);
     32 get_boolean(i: *mut Tcl_Interp, o: *mut Tcl_Obj, out: *mut c_int) -> c_int;
     44 list_append(i: *mut Tcl_Interp, list: *mut Tcl_Obj, o: *mut Tcl_Obj) -> c_int;
     73 async_invoke(i: *mut Tcl_Interp, code: c_int) -> c_int;
@@ -336,16 +335,38 @@ pub unsafe fn alloc(n: usize) -> *mut c_void {
     }
 }
 
+/// `Tcl_IncrRefCount`, as tcl.h's macro has it in extensions: the count is the head of a value, an
+/// `int` in 8.6 and a `Tcl_Size` in 9.
 #[inline]
 pub unsafe fn incr(o: *mut Tcl_Obj) {
-    // SAFETY: the caller holds a live object.
-    unsafe { db_incr(o, c"kafka".as_ptr(), 0) }
+    // SAFETY: the caller holds a live value of this thread.
+    unsafe {
+        if is_tcl9() {
+            *o.cast::<isize>() += 1;
+        } else {
+            *o.cast::<c_int>() += 1;
+        }
+    }
 }
 
+/// `Tcl_DecrRefCount`, likewise: the last reference frees the value.
 #[inline]
 pub unsafe fn decr(o: *mut Tcl_Obj) {
     // SAFETY: the caller owns the reference that it gives up.
-    unsafe { db_decr(o, c"kafka".as_ptr(), 0) }
+    unsafe {
+        let last = if is_tcl9() {
+            let count = o.cast::<isize>();
+            *count -= 1;
+            *count <= 0
+        } else {
+            let count = o.cast::<c_int>();
+            *count -= 1;
+            *count <= 0
+        };
+        if last {
+            free_obj(o);
+        }
+    }
 }
 
 /// Whether an object is a byte array with no string representation: then its bytes are the whole
