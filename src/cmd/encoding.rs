@@ -67,10 +67,15 @@ impl Encoding {
     pub fn decode(&self, bytes: &[u8]) -> (Obj, bool) {
         match self {
             Encoding::Binary => (Obj::bytes(bytes), false),
-            Encoding::Utf8 => match std::str::from_utf8(bytes) {
-                Ok(s) => (Obj::text(s), false),
-                Err(_) => (Obj::bytes(bytes), true),
-            },
+            Encoding::Utf8 => {
+                if let Some(o) = Obj::ascii(bytes) {
+                    return (o, false);
+                }
+                match std::str::from_utf8(bytes) {
+                    Ok(s) => (Obj::text(s), false),
+                    Err(_) => (Obj::bytes(bytes), true),
+                }
+            }
             Encoding::Named(e) => match e.decode(bytes) {
                 Some(o) => (o, false),
                 None => (Obj::bytes(bytes), true),

@@ -8,6 +8,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -23,17 +24,21 @@ const LEAST: usize = 1;
 /// How long offsets that count may wait while a script reads on: librdkafka commits less often.
 const SOON: Duration = Duration::from_millis(100);
 
+/// A partition's state for the messages of one run: counted without the locked instructions of an
+/// `Arc`, which would cost each message more than the rest of its way through here.
+pub type Seat = Rc<Arc<Part>>;
+
 /// A message that was read and not yet given to the script.
 pub struct Held {
     pub message: Message,
-    pub part: Arc<Part>,
+    pub part: Seat,
     generation: u64,
 }
 
 /// A message that the script was given and that does not count as processed yet.
 #[derive(Clone)]
 pub struct Hand {
-    pub part: Arc<Part>,
+    pub part: Seat,
     generation: u64,
     pub offset: i64,
 }
@@ -64,7 +69,7 @@ pub struct Reader {
     pub store: Arc<Store>,
     parts: RefCell<HashMap<String, HashMap<i32, Arc<Part>>>>,
     /// The last partition that a message was of, by librdkafka's topic: they come in runs.
-    last: RefCell<Option<(usize, i32, Arc<Part>)>>,
+    last: RefCell<Option<(usize, i32, Seat)>>,
     batch: RefCell<VecDeque<Held>>,
     aside: RefCell<Vec<Held>>,
     scratch: RefCell<VecDeque<Message>>,
@@ -119,7 +124,7 @@ impl Reader {
         self.parts.borrow().get(topic)?.get(&partition).cloned()
     }
 
-    fn part_of(&self, m: &Message) -> Arc<Part> {
+    fn part_of(&self, m: &Message) -> Seat {
         let (id, partition) = (m.topic_id(), m.partition());
         if let Some((i, p, part)) = &*self.last.borrow() {
             // A topic's address may be another's later; the name tells.
@@ -127,7 +132,7 @@ impl Reader {
                 return part.clone();
             }
         }
-        let part = self.part(m.topic(), partition);
+        let part = Rc::new(self.part(m.topic(), partition));
         *self.last.borrow_mut() = Some((id, partition, part.clone()));
         part
     }
@@ -192,8 +197,18 @@ impl Reader {
             &mut self.errors.borrow_mut(),
         )?;
         let mut batch = self.batch.borrow_mut();
+        // Within a batch the address of a topic stands for it, since its messages keep it alive.
+        let mut run: Option<(usize, i32, Seat)> = None;
         for message in scratch.drain(..) {
-            let part = self.part_of(&message);
+            let (id, partition) = (message.topic_id(), message.partition());
+            let part = match &run {
+                Some((i, p, part)) if *i == id && *p == partition => part.clone(),
+                _ => {
+                    let part = self.part_of(&message);
+                    run = Some((id, partition, part.clone()));
+                    part
+                }
+            };
             let generation = part.generation();
             // An end of partition stands at the offset of the next message.
             let offset = message.offset();
@@ -236,6 +251,7 @@ impl Reader {
     // ---- what counts as processed ----
 
     /// A message is given to a callback or a body. None other is until [`Reader::finished`].
+    #[inline]
     pub fn give(&self, held: &Held) {
         held.part.set_position(held.message.offset() + 1);
         *self.current.borrow_mut() = Some(held.hand());

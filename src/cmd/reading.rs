@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::encoding::Encoding;
 use super::pump::{check_interrupt, deadline, Serve, ServeTask, Verdict, What};
 use super::reader::{Held, Reader};
-use super::record::Field;
+use super::record::{Field, Names, Record};
 use super::token::Asking;
 use crate::error::{Error, Result};
 use crate::rdk::{self, ClientError};
@@ -185,9 +185,8 @@ pub fn array<R: Reading>(
 /// Gives a message as an array; one that can't be set leaves it the first of the next read.
 fn fill_array<R: Reading>(this: &R, interp: Interp, name: &Obj, held: Held) -> Result<()> {
     let words = &this.core().words;
-    let mut fields = Vec::new();
-    words.fields(held.message.view(), &this.encoding(), &mut fields);
-    match words.set_array(interp, name, &fields, &mut None) {
+    let record = words.record(held.message.view(), &this.encoding());
+    match words.set_array(interp, name, &record, &mut None) {
         Ok(()) => {
             this.reader().hand_out(&held);
             Ok(())
@@ -269,7 +268,6 @@ pub fn batch<R: Reading>(this: &Rc<R>, args: &Args<'_>, first: usize) -> Result<
         body: args.at(first + 3)?.clone(),
         waiter: Waiter::new(),
         asking: Asking::default(),
-        fields: Vec::new(),
         known: None,
         done: 0,
         since: None,
@@ -296,8 +294,7 @@ struct Batch<R: Reading> {
     body: Obj,
     waiter: Waiter,
     asking: Asking,
-    fields: Vec<Obj>,
-    known: Option<Vec<Obj>>,
+    known: Option<Names>,
     done: usize,
     /// When the first body began.
     since: Option<Instant>,
@@ -358,20 +355,15 @@ impl<R: Reading> Batch<R> {
     /// Puts the next message or error into the array; true when there is one.
     fn prepare(&mut self, interp: Interp) -> Result<bool> {
         let words = self.this.core().words.clone();
-        let at: At<R> = match next(&*self.this) {
+        let (at, record): (At<R>, Record) = match next(&*self.this) {
             Found::End | Found::Nothing => return Ok(false),
             Found::Message(held) => {
-                let encoding = self.this.encoding();
-                self.fields.clear();
-                words.fields(held.message.view(), &encoding, &mut self.fields);
-                At::Message(held)
+                let record = words.record(held.message.view(), &self.this.encoding());
+                (At::Message(held), record)
             }
-            Found::Error(e) => {
-                self.fields = words.error_fields(&e.error, e.topic.as_deref(), e.partition);
-                At::Error
-            }
+            Found::Error(e) => (At::Error, words.error(&e.error, e.topic.as_deref(), e.partition)),
         };
-        let set = words.set_array(interp, &self.array, &self.fields, &mut self.known);
+        let set = words.set_array(interp, &self.array, &record, &mut self.known);
         match at {
             At::Message(held) if set.is_ok() => {
                 self.this.reader().give(&held);

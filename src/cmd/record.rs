@@ -6,23 +6,55 @@ use std::collections::HashMap;
 use super::encoding::Encoding;
 use crate::error::{guiding_detail, Result};
 use crate::rdk::{self, MessageRef, TimestampType};
-use crate::tcl::{ArraySet, Interp, Obj};
+use crate::tcl::{ArraySet, Interp, ListBuilder, Obj};
+
+/// The names that records have, in the contract's order; a bit each in [`Names`].
+const NAMES: [&str; 13] = [
+    "payload",
+    "partition",
+    "offset",
+    "timestamp",
+    "topic",
+    "key",
+    "timestamp_type",
+    "headers",
+    "tombstone",
+    "encoding_error",
+    "error",
+    "code",
+    "message",
+];
+
+#[derive(Copy, Clone)]
+enum Name {
+    Payload,
+    Partition,
+    Offset,
+    Timestamp,
+    Topic,
+    Key,
+    TimestampType,
+    Headers,
+    Tombstone,
+    EncodingError,
+    Error,
+    Code,
+    Message,
+}
+
+/// Which names a record has.
+#[derive(Copy, Clone, PartialEq, Eq, Default)]
+pub struct Names(u16);
+
+/// A message or an error as a list of names and values, and which names these are.
+pub struct Record {
+    pub list: Obj,
+    pub names: Names,
+}
 
 /// The words of message dicts and arrays, made once for an interpreter.
 pub struct Words {
-    payload: Obj,
-    partition: Obj,
-    offset: Obj,
-    timestamp: Obj,
-    topic: Obj,
-    key: Obj,
-    timestamp_type: Obj,
-    headers: Obj,
-    tombstone: Obj,
-    encoding_error: Obj,
-    error: Obj,
-    code: Obj,
-    message: Obj,
+    names: [Obj; NAMES.len()],
     create_time: Obj,
     log_append_time: Obj,
     one: Obj,
@@ -31,36 +63,62 @@ pub struct Words {
     topics: RefCell<HashMap<usize, Obj>>,
     /// The last of them: messages of a topic come in runs.
     last: RefCell<(usize, Obj)>,
+    /// The last partition number.
+    partition: RefCell<(i32, Obj)>,
 }
 
 impl Default for Words {
     fn default() -> Words {
         Words {
-            payload: Obj::text("payload"),
-            partition: Obj::text("partition"),
-            offset: Obj::text("offset"),
-            timestamp: Obj::text("timestamp"),
-            topic: Obj::text("topic"),
-            key: Obj::text("key"),
-            timestamp_type: Obj::text("timestamp_type"),
-            headers: Obj::text("headers"),
-            tombstone: Obj::text("tombstone"),
-            encoding_error: Obj::text("encoding_error"),
-            error: Obj::text("error"),
-            code: Obj::text("code"),
-            message: Obj::text("message"),
+            names: NAMES.map(Obj::text),
             create_time: Obj::text("create_time"),
             log_append_time: Obj::text("log_append_time"),
             one: Obj::int(1),
             array_set: OnceCell::new(),
             topics: RefCell::default(),
             last: RefCell::new((0, Obj::empty())),
+            partition: RefCell::new((0, Obj::int(0))),
         }
     }
 }
 
-/// How many elements a record may have, for building it with its final length.
-const MOST: usize = 2 * 13;
+/// A record under construction.
+struct Building<'a> {
+    list: ListBuilder<'a, { 2 * NAMES.len() }>,
+    words: &'a Words,
+    names: u16,
+}
+
+impl<'a> Building<'a> {
+    #[inline]
+    fn new(words: &'a Words) -> Building<'a> {
+        Building { list: ListBuilder::new(), words, names: 0 }
+    }
+
+    #[inline]
+    fn name(&mut self, name: Name) {
+        self.list.word(&self.words.names[name as usize]);
+        self.names |= 1 << name as u16;
+    }
+
+    #[inline]
+    fn put(&mut self, name: Name, value: Obj) {
+        self.name(name);
+        self.list.push(value);
+    }
+
+    /// As `put`, with a word of `Words`.
+    #[inline]
+    fn put_word(&mut self, name: Name, value: &'a Obj) {
+        self.name(name);
+        self.list.word(value);
+    }
+
+    #[inline]
+    fn finish(self) -> Record {
+        Record { names: Names(self.names), list: self.list.finish() }
+    }
+}
 
 impl Words {
     fn topic(&self, m: MessageRef<'_>) -> Obj {
@@ -91,37 +149,46 @@ impl Words {
         o
     }
 
-    /// Names and values of a message, in the contract's order, into `out`.
-    pub fn fields(&self, m: MessageRef<'_>, encoding: &Encoding, out: &mut Vec<Obj>) {
+    fn partition(&self, partition: i32) -> Obj {
+        let mut last = self.partition.borrow_mut();
+        if last.0 != partition {
+            *last = (partition, Obj::int(partition.into()));
+        }
+        last.1.clone()
+    }
+
+    fn timestamp_type(&self, kind: TimestampType) -> &Obj {
+        match kind {
+            TimestampType::CreateTime => &self.create_time,
+            TimestampType::LogAppendTime => &self.log_append_time,
+        }
+    }
+
+    /// A message's names and values in the contract's order. `text_key`: the key's bytes as text, as
+    /// KafkaTcl 2.4 made them in a consumer's callback.
+    fn build(&self, m: MessageRef<'_>, encoding: &Encoding, text_key: bool) -> Building<'_> {
+        let mut out = Building::new(self);
         let mut bad = false;
         let mut value = |bytes: Option<&[u8]>| {
             let (o, failed) = encoding.decode(bytes.unwrap_or(&[]));
             bad |= failed;
             o
         };
-        out.push(self.payload.clone());
-        out.push(value(m.payload()));
-        out.push(self.partition.clone());
-        out.push(Obj::int(m.partition().into()));
-        out.push(self.offset.clone());
-        out.push(super::tps::offset_obj(m.offset()));
+        out.put(Name::Payload, value(m.payload()));
+        out.put(Name::Partition, self.partition(m.partition()));
+        out.put(Name::Offset, super::tps::offset_obj(m.offset()));
         let stamp = m.timestamp();
         if let Some((ms, _)) = stamp {
-            out.push(self.timestamp.clone());
-            out.push(Obj::int(ms));
+            out.put(Name::Timestamp, Obj::int(ms));
         }
-        out.push(self.topic.clone());
-        out.push(self.topic(m));
+        out.put(Name::Topic, self.topic(m));
         if let Some(key) = m.key() {
-            out.push(self.key.clone());
-            out.push(value(Some(key)));
+            let key =
+                if text_key { Obj::text(&String::from_utf8_lossy(key)) } else { value(Some(key)) };
+            out.put(Name::Key, key);
         }
         if let Some((_, kind)) = stamp {
-            out.push(self.timestamp_type.clone());
-            out.push(match kind {
-                TimestampType::CreateTime => self.create_time.clone(),
-                TimestampType::LogAppendTime => self.log_append_time.clone(),
-            });
+            out.put_word(Name::TimestampType, self.timestamp_type(kind));
         }
         if let Some(headers) = m.headers() {
             let mut list = Vec::new();
@@ -130,39 +197,35 @@ impl Words {
                 list.push(value(bytes));
             }
             if !list.is_empty() {
-                out.push(self.headers.clone());
-                out.push(Obj::list(&list));
+                out.put(Name::Headers, Obj::list(&list));
             }
         }
         if m.payload().is_none() {
-            out.push(self.tombstone.clone());
-            out.push(self.one.clone());
+            out.put_word(Name::Tombstone, &self.one);
         }
         if bad {
-            out.push(self.encoding_error.clone());
-            out.push(self.one.clone());
+            out.put_word(Name::EncodingError, &self.one);
         }
+        out
+    }
+
+    /// A message as a record, for an array.
+    #[inline]
+    pub fn record(&self, m: MessageRef<'_>, encoding: &Encoding) -> Record {
+        self.build(m, encoding, false).finish()
     }
 
     /// A message as a dict.
+    #[inline]
     pub fn dict(&self, m: MessageRef<'_>, encoding: &Encoding) -> Obj {
-        let mut out = Vec::with_capacity(MOST);
-        self.fields(m, encoding, &mut out);
-        Obj::list(&out)
+        self.record(m, encoding).list
     }
 
-    /// A message as a dict for a consumer's callback. KafkaTcl 2.4 made text of the key's bytes there,
-    /// as `old` asks for.
+    /// A message as a dict for a consumer's callback, with the key that KafkaTcl 2.4 gave there if
+    /// `old` asks for it.
+    #[inline]
     pub fn callback_dict(&self, m: MessageRef<'_>, encoding: &Encoding, old: bool) -> Obj {
-        let mut out = Vec::with_capacity(MOST);
-        self.fields(m, encoding, &mut out);
-        if old {
-            let place = out.iter().position(|o| o.ptr() == self.key.ptr());
-            if let (Some(i), Some(key)) = (place, m.key()) {
-                out[i + 1] = Obj::text(&String::from_utf8_lossy(key));
-            }
-        }
-        Obj::list(&out)
+        self.build(m, encoding, old).finish().list
     }
 
     /// A delivery report: the message; when it failed, with the error appended.
@@ -173,111 +236,61 @@ impl Words {
         encoding: &Encoding,
         explain: impl FnOnce(rdk::Error) -> rdk::Error,
     ) -> Obj {
-        let mut out = Vec::with_capacity(MOST);
-        self.fields(m, encoding, &mut out);
+        let mut out = self.build(m, encoding, false);
         if let Some(code) = m.error() {
-            let e = explain(rdk::Error::with_detail(code, m.error_text()));
-            self.push_error(&e, &mut out);
+            put_error(&explain(rdk::Error::with_detail(code, m.error_text())), &mut out);
         }
-        Obj::list(&out)
+        out.finish().list
     }
 
-    fn push_error(&self, e: &rdk::Error, out: &mut Vec<Obj>) {
-        out.push(self.error.clone());
-        out.push(Obj::text(&e.code.text()));
-        out.push(self.code.clone());
-        out.push(Obj::text(&e.code.constant()));
-        out.push(self.message.clone());
-        out.push(Obj::text(&guiding_detail(e)));
-    }
-
-    /// A message error as a dict, with topic and partition where known.
-    pub fn error_dict(&self, e: &rdk::Error, topic: Option<&str>, partition: Option<i32>) -> Obj {
-        let mut out = Vec::with_capacity(10);
-        self.push_error(e, &mut out);
-        self.push_place(topic, partition, &mut out);
-        Obj::list(&out)
-    }
-
-    fn push_place(&self, topic: Option<&str>, partition: Option<i32>, out: &mut Vec<Obj>) {
+    /// A message error, with topic and partition where known.
+    pub fn error(&self, e: &rdk::Error, topic: Option<&str>, partition: Option<i32>) -> Record {
+        let mut out = Building::new(self);
+        put_error(e, &mut out);
         if let Some(t) = topic.filter(|t| !t.is_empty()) {
-            out.push(self.topic.clone());
-            out.push(Obj::text(t));
+            out.put(Name::Topic, Obj::text(t));
         }
         if let Some(p) = partition.filter(|p| *p >= 0) {
-            out.push(self.partition.clone());
-            out.push(Obj::int(p.into()));
+            out.put(Name::Partition, self.partition(p));
         }
+        out.finish()
     }
 
-    /// Sets an array's elements from a record's names and values and unsets those that the record
-    /// lacks. `known` is the record that this array held before, if it was set by us since then.
+    /// As `error`, as a dict.
+    pub fn error_dict(&self, e: &rdk::Error, topic: Option<&str>, partition: Option<i32>) -> Obj {
+        self.error(e, topic, partition).list
+    }
+
+    /// Sets an array's elements from a record and unsets those that the record lacks. `known` are the
+    /// names of the record that this array held before, if it was set by us since then.
     pub fn set_array(
         &self,
         interp: Interp,
         array: &Obj,
-        fields: &[Obj],
-        known: &mut Option<Vec<Obj>>,
+        record: &Record,
+        known: &mut Option<Names>,
     ) -> Result<()> {
         let set = match *self.array_set.get_or_init(|| interp.array_set()) {
-            Some(function) => interp.set_elements(function, array, &Obj::list(fields)),
-            None => fields.chunks_exact(2).all(|p| interp.set_element(array, &p[0], &p[1])),
+            Some(function) => interp.set_elements(function, array, &record.list),
+            None => record
+                .list
+                .get_list("record")?
+                .chunks_exact(2)
+                .all(|p| interp.set_element(array, &p[0], &p[1])),
         };
         if !set {
             return Err(crate::error::Error::Raised);
         }
-        // Messages of a run have the same names, nearly always.
-        let same = |old: &Vec<Obj>| {
-            2 * old.len() == fields.len()
-                && old.iter().zip(fields.chunks_exact(2)).all(|(o, p)| o.ptr() == p[0].ptr())
-        };
-        if known.as_ref().is_some_and(same) {
-            return Ok(());
-        }
-        let names: Vec<Obj> = fields.chunks_exact(2).map(|p| p[0].clone()).collect();
-        let has = |o: &Obj| names.iter().any(|n| n.ptr() == o.ptr());
-        match known.take() {
-            Some(old) => {
-                for name in old.iter().filter(|o| !has(o)) {
-                    interp.unset_element(array, name);
-                }
-            }
-            None => {
-                let all = [
-                    &self.payload,
-                    &self.partition,
-                    &self.offset,
-                    &self.timestamp,
-                    &self.topic,
-                    &self.key,
-                    &self.timestamp_type,
-                    &self.headers,
-                    &self.tombstone,
-                    &self.encoding_error,
-                    &self.error,
-                    &self.code,
-                    &self.message,
-                ];
-                for name in all.into_iter().filter(|o| !has(o)) {
+        let Names(there) = known.replace(record.names).unwrap_or(Names(u16::MAX));
+        let gone = there & !record.names.0;
+        if gone != 0 {
+            for (i, name) in self.names.iter().enumerate() {
+                if gone & 1 << i != 0 {
                     interp.unset_element(array, name);
                 }
             }
         }
-        *known = Some(names);
         Ok(())
-    }
-
-    /// The names and values of a message error, for an array.
-    pub fn error_fields(
-        &self,
-        e: &rdk::Error,
-        topic: Option<&str>,
-        partition: Option<i32>,
-    ) -> Vec<Obj> {
-        let mut out = Vec::with_capacity(10);
-        self.push_error(e, &mut out);
-        self.push_place(topic, partition, &mut out);
-        out
     }
 
     /// One field of a message by its name, absent ones empty, for `-fields`.
@@ -285,15 +298,13 @@ impl Words {
         match field {
             Field::Payload => encoding.decode(m.payload().unwrap_or(&[])).0,
             Field::Key => encoding.decode(m.key().unwrap_or(&[])).0,
-            Field::Partition => Obj::int(m.partition().into()),
+            Field::Partition => self.partition(m.partition()),
             Field::Offset => Obj::int(m.offset()),
             Field::Topic => self.topic(m),
             Field::Timestamp => m.timestamp().map_or_else(Obj::empty, |(ms, _)| Obj::int(ms)),
-            Field::TimestampType => match m.timestamp() {
-                Some((_, TimestampType::CreateTime)) => self.create_time.clone(),
-                Some((_, TimestampType::LogAppendTime)) => self.log_append_time.clone(),
-                None => Obj::empty(),
-            },
+            Field::TimestampType => {
+                m.timestamp().map_or_else(Obj::empty, |(_, kind)| self.timestamp_type(kind).clone())
+            }
             Field::Tombstone => {
                 if m.payload().is_none() {
                     self.one.clone()
@@ -312,6 +323,12 @@ impl Words {
             }
         }
     }
+}
+
+fn put_error(e: &rdk::Error, out: &mut Building<'_>) {
+    out.put(Name::Error, Obj::text(&e.code.text()));
+    out.put(Name::Code, Obj::text(&e.code.constant()));
+    out.put(Name::Message, Obj::text(&guiding_detail(e)));
 }
 
 /// The fields that `consume_list -fields` may name.

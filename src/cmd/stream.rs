@@ -28,6 +28,7 @@ pub struct Stream {
     open: Cell<bool>,
     /// An error event that ended a list: the next read throws it.
     error: RefCell<Option<ClientError>>,
+    compat: Rc<Compat>,
 }
 
 /// What has to be finished after a call.
@@ -39,6 +40,7 @@ pub enum Called {
 impl Stream {
     pub fn open(consumer: Rc<Consumer>, encoding: Rc<RefCell<Encoding>>) -> Rc<Stream> {
         let id = new_id();
+        let compat = consumer.core().state.data::<Compat>();
         let stream = Rc::new_cyclic(|weak: &std::rc::Weak<Stream>| {
             let source = event::register(id, weak.clone());
             let client = consumer.core().client.clone();
@@ -51,6 +53,7 @@ impl Stream {
                 bell: Doorbell::new(source),
                 open: Cell::new(true),
                 error: RefCell::default(),
+                compat,
             }
         });
         stream.reader.messages.enable_wake(stream.bell.clone());
@@ -113,8 +116,8 @@ impl Stream {
                     let e = rdk::Error::with_detail(code, m.error_text());
                     return error(&e, Some(m.topic()), Some(m.partition()), words);
                 }
-                let old = core.state.data::<Compat>().old.get();
-                let dict = core.words.callback_dict(m, &self.encoding.borrow(), old);
+                let dict =
+                    core.words.callback_dict(m, &self.encoding.borrow(), self.compat.old.get());
                 self.reader.give(&held);
                 callback.fill(dict, words);
                 Some(Called::Message)

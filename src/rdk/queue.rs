@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::ptr::NonNull;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -173,9 +174,10 @@ impl Queue {
         // SAFETY: librdkafka has written `count` pointers, not more than `max`.
         unsafe { scratch.0.set_len(count) };
         out.reserve(count);
+        let client = Rc::new(Arc::clone(&self.client));
         for message in scratch.0.drain(..).filter_map(NonNull::new) {
             // SAFETY: a message of this client, ours from here on.
-            out.push_back(unsafe { Message::from_raw(&self.client, message) });
+            out.push_back(unsafe { Message::from_raw(&client, message) });
         }
         *self.scratch.lock().unwrap_or_else(PoisonError::into_inner) = scratch;
         Ok(count)

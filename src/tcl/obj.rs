@@ -35,6 +35,16 @@ impl Obj {
         unsafe { Obj::borrow(sys::new_bytes(b.as_ptr(), b.len() as isize)) }
     }
 
+    /// Bytes that are text as they stand in every version of Tcl: characters U+0001 to U+007F.
+    /// None when they are not.
+    #[inline]
+    pub fn ascii(b: &[u8]) -> Option<Obj> {
+        utf::is_plain(b).then(|| {
+            // SAFETY: as for `bytes`; such bytes are Tcl's form of the text.
+            unsafe { Obj::borrow(sys::new_string(b.as_ptr().cast::<c_char>(), b.len() as isize)) }
+        })
+    }
+
     /// Text.
     pub fn text(s: &str) -> Obj {
         let raw = utf::to_tcl(s, sys::is_tcl9());
@@ -74,6 +84,12 @@ impl Obj {
     #[inline]
     pub fn ptr(&self) -> *mut Tcl_Obj {
         self.0
+    }
+
+    /// The value; its reference is the caller's.
+    #[inline]
+    pub fn into_raw(self) -> *mut Tcl_Obj {
+        std::mem::ManuallyDrop::new(self).0
     }
 
     /// The value as text.

@@ -85,6 +85,20 @@ pub fn to_tcl(text: &str, tcl9: bool) -> Cow<'_, [u8]> {
     Cow::Owned(out)
 }
 
+/// Whether bytes are ASCII without NUL, which every form of UTF-8 has as they are; eight at a time.
+#[inline]
+pub fn is_plain(bytes: &[u8]) -> bool {
+    const LOW: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let (words, rest) = bytes.as_chunks::<8>();
+    // The high bit of a byte is set in `w` above 7F, and by the subtraction where it was zero.
+    let odd = words.iter().fold(0, |odd, w| {
+        let w = u64::from_ne_bytes(*w);
+        odd | (w | w.wrapping_sub(LOW)) & HIGH
+    });
+    odd == 0 && rest.iter().all(|b| (1..0x80).contains(b))
+}
+
 /// What Tcl's text says about its use as bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Bytes {
@@ -144,6 +158,23 @@ mod tests {
         assert_eq!(&*to_tcl("\u{1F600}", true), "\u{1F600}".as_bytes());
         assert_eq!(from_tcl(b"x\xED\xA0\xBDy"), "x\u{FFFD}y");
         assert_eq!(from_tcl(b"\xFF\xC3"), "\u{FFFD}\u{FFFD}");
+    }
+
+    #[test]
+    fn plain_is_ascii_without_nul_at_every_place() {
+        for len in 0..40 {
+            let text = vec![b'x'; len];
+            assert!(is_plain(&text));
+            for at in 0..len {
+                for (byte, plain) in
+                    [(0, false), (1, true), (0x7F, true), (0x80, false), (0xFF, false)]
+                {
+                    let mut text = text.clone();
+                    text[at] = byte;
+                    assert_eq!(is_plain(&text), plain, "{byte} at {at} of {len}");
+                }
+            }
+        }
     }
 
     #[test]
