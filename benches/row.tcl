@@ -187,9 +187,11 @@ proc row-reports {} {
     $p delivery_report callback counting
     set t [$p new_topic #auto $::topic]
     set payload [string repeat x $::size]
+    set partitions $::partitions
+    set count $::count
     begin
-    for {set i 0} {$i < $::count} {incr i} {
-        $t produce [expr {$i % $::partitions}] $payload
+    for {set i 0} {$i < $count} {incr i} {
+        $t produce [expr {$i % $partitions}] $payload
         if {$i % 1000 == 0} {$p poll 0}
     }
     vwait ::over

@@ -37,7 +37,7 @@ pub fn consume(c: &C<'_>) -> Out {
 fn given(this: &Subscriber, held: &Held) -> Obj {
     let core = this.core();
     this.reader.hand_out(held);
-    core.words.dict(held.message.view(), &core.encoding.borrow())
+    core.words.dict(held, &core.encoding.borrow())
 }
 
 /// `consume_list timeoutMS count ?-fields list? ?-min n?`

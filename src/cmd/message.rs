@@ -169,26 +169,34 @@ impl Elements {
 /// The messages of a batch, all checked. First all lists are read, then all bytes: see [`Message`].
 pub struct Batch {
     elements: Elements,
-    rows: Vec<Vec<Obj>>,
+    /// The words of all messages, and where those of each end.
+    words: Vec<Obj>,
+    ends: Vec<usize>,
 }
 
 impl Batch {
     /// `list` is a list of `{payload ?key? ?-option value ...?}`.
     pub fn read(list: &Obj, elements: Elements) -> Result<Batch> {
-        let rows = list
-            .get_list("list of messages")?
-            .iter()
-            .enumerate()
-            .map(|(i, e)| e.get_list(&format!("message {i}")))
-            .collect::<std::result::Result<Vec<_>, _>>()?;
-        Ok(Batch { elements, rows })
+        let list = list.get_list("list of messages")?;
+        let mut words = Vec::with_capacity(list.len());
+        let mut ends = Vec::with_capacity(list.len());
+        for (i, message) in list.iter().enumerate() {
+            let row =
+                message.elements("").or_else(|_| message.elements(&format!("message {i}")))?;
+            words.extend_from_slice(row);
+            ends.push(words.len());
+        }
+        Ok(Batch { elements, words, ends })
     }
 
     /// The bytes of every message.
     pub fn bytes(&self, encoding: &Encoding, partition: i32) -> Result<Vec<Bytes<'_>>> {
         let usage = self.elements.usage()?;
-        let mut messages = Vec::with_capacity(self.rows.len());
-        for (i, row) in self.rows.iter().enumerate() {
+        let mut messages = Vec::with_capacity(self.ends.len());
+        let mut start = 0;
+        for (i, end) in self.ends.iter().enumerate() {
+            let row = &self.words[start..*end];
+            start = *end;
             let args = usage
                 .sort(&|| String::from("message"), row)
                 .map_err(|e| in_message(i, e.into()))?;

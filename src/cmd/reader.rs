@@ -8,6 +8,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
+use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,6 +17,7 @@ use super::store::{Part, Store};
 use crate::rdk::{
     Client, ClientError, ErrorCode, Message, Offset, PartitionList, Queue, Result, Topic,
 };
+use crate::tcl::Obj;
 
 /// The largest batch, and the smallest: one callback may be slow.
 const MOST: usize = 256;
@@ -24,21 +26,33 @@ const LEAST: usize = 1;
 /// How long offsets that count may wait while a script reads on: librdkafka commits less often.
 const SOON: Duration = Duration::from_millis(100);
 
-/// A partition's state for the messages of one run: counted without the locked instructions of an
-/// `Arc`, which would cost each message more than the rest of its way through here.
-pub type Seat = Rc<Arc<Part>>;
+/// A partition's state for the messages of one run, with its topic's name as a value. Counted
+/// without the locked instructions of an `Arc`, which would cost each message more than the rest of
+/// its way through here.
+pub struct Seat {
+    part: Arc<Part>,
+    pub name: Obj,
+}
+
+impl Deref for Seat {
+    type Target = Arc<Part>;
+
+    fn deref(&self) -> &Arc<Part> {
+        &self.part
+    }
+}
 
 /// A message that was read and not yet given to the script.
 pub struct Held {
     pub message: Message,
-    pub part: Seat,
+    pub part: Rc<Seat>,
     generation: u64,
 }
 
 /// A message that the script was given and that does not count as processed yet.
 #[derive(Clone)]
 pub struct Hand {
-    pub part: Seat,
+    pub part: Rc<Seat>,
     generation: u64,
     pub offset: i64,
 }
@@ -69,7 +83,7 @@ pub struct Reader {
     pub store: Arc<Store>,
     parts: RefCell<HashMap<String, HashMap<i32, Arc<Part>>>>,
     /// The last partition that a message was of, by librdkafka's topic: they come in runs.
-    last: RefCell<Option<(usize, i32, Seat)>>,
+    last: RefCell<Option<(usize, i32, Rc<Seat>)>>,
     batch: RefCell<VecDeque<Held>>,
     aside: RefCell<Vec<Held>>,
     scratch: RefCell<VecDeque<Message>>,
@@ -124,7 +138,7 @@ impl Reader {
         self.parts.borrow().get(topic)?.get(&partition).cloned()
     }
 
-    fn part_of(&self, m: &Message) -> Seat {
+    fn part_of(&self, m: &Message) -> Rc<Seat> {
         let (id, partition) = (m.topic_id(), m.partition());
         if let Some((i, p, part)) = &*self.last.borrow() {
             // A topic's address may be another's later; the name tells.
@@ -132,7 +146,8 @@ impl Reader {
                 return part.clone();
             }
         }
-        let part = Rc::new(self.part(m.topic(), partition));
+        let name = Obj::text(m.topic());
+        let part = Rc::new(Seat { part: self.part(m.topic(), partition), name });
         *self.last.borrow_mut() = Some((id, partition, part.clone()));
         part
     }
@@ -198,7 +213,7 @@ impl Reader {
         )?;
         let mut batch = self.batch.borrow_mut();
         // Within a batch the address of a topic stands for it, since its messages keep it alive.
-        let mut run: Option<(usize, i32, Seat)> = None;
+        let mut run: Option<(usize, i32, Rc<Seat>)> = None;
         for message in scratch.drain(..) {
             let (id, partition) = (message.topic_id(), message.partition());
             let part = match &run {

@@ -185,7 +185,7 @@ pub fn array<R: Reading>(
 /// Gives a message as an array; one that can't be set leaves it the first of the next read.
 fn fill_array<R: Reading>(this: &R, interp: Interp, name: &Obj, held: Held) -> Result<()> {
     let words = &this.core().words;
-    let record = words.record(held.message.view(), &this.encoding());
+    let record = words.record(&held, &this.encoding());
     match words.set_array(interp, name, &record, &mut None) {
         Ok(()) => {
             this.reader().hand_out(&held);
@@ -231,7 +231,7 @@ pub fn list<R: Reading>(this: &Rc<R>, args: &Args<'_>, first: usize) -> Result<F
                         Some(fields) => {
                             out.extend(fields.iter().map(|f| words.field(m, *f, &encoding)));
                         }
-                        None => out.push(words.dict(m, &encoding)),
+                        None => out.push(words.dict(&held, &encoding)),
                     }
                     drop(encoding);
                     reader.reader().hand_out(&held);
@@ -358,7 +358,7 @@ impl<R: Reading> Batch<R> {
         let (at, record): (At<R>, Record) = match next(&*self.this) {
             Found::End | Found::Nothing => return Ok(false),
             Found::Message(held) => {
-                let record = words.record(held.message.view(), &self.this.encoding());
+                let record = words.record(&held, &self.this.encoding());
                 (At::Message(held), record)
             }
             Found::Error(e) => (At::Error, words.error(&e.error, e.topic.as_deref(), e.partition)),

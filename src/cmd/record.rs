@@ -4,6 +4,7 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 
 use super::encoding::Encoding;
+use super::reader::Held;
 use crate::error::{guiding_detail, Result};
 use crate::rdk::{self, MessageRef, TimestampType};
 use crate::tcl::{ArraySet, Interp, ListBuilder, Obj};
@@ -164,9 +165,16 @@ impl Words {
         }
     }
 
-    /// A message's names and values in the contract's order. `text_key`: the key's bytes as text, as
-    /// KafkaTcl 2.4 made them in a consumer's callback.
-    fn build(&self, m: MessageRef<'_>, encoding: &Encoding, text_key: bool) -> Building<'_> {
+    /// A message's names and values in the contract's order. `topic` is its topic's name where that is
+    /// at hand; `text_key`: the key's bytes as text, as KafkaTcl 2.4 made them in a consumer's callback.
+    #[inline]
+    fn build<'a>(
+        &'a self,
+        m: MessageRef<'_>,
+        topic: Option<&'a Obj>,
+        encoding: &Encoding,
+        text_key: bool,
+    ) -> Building<'a> {
         let mut out = Building::new(self);
         let mut bad = false;
         let mut value = |bytes: Option<&[u8]>| {
@@ -181,7 +189,10 @@ impl Words {
         if let Some((ms, _)) = stamp {
             out.put(Name::Timestamp, Obj::int(ms));
         }
-        out.put(Name::Topic, self.topic(m));
+        match topic {
+            Some(topic) => out.put_word(Name::Topic, topic),
+            None => out.put(Name::Topic, self.topic(m)),
+        }
         if let Some(key) = m.key() {
             let key =
                 if text_key { Obj::text(&String::from_utf8_lossy(key)) } else { value(Some(key)) };
@@ -211,21 +222,21 @@ impl Words {
 
     /// A message as a record, for an array.
     #[inline]
-    pub fn record(&self, m: MessageRef<'_>, encoding: &Encoding) -> Record {
-        self.build(m, encoding, false).finish()
+    pub fn record(&self, held: &Held, encoding: &Encoding) -> Record {
+        self.build(held.message.view(), Some(&held.part.name), encoding, false).finish()
     }
 
     /// A message as a dict.
     #[inline]
-    pub fn dict(&self, m: MessageRef<'_>, encoding: &Encoding) -> Obj {
-        self.record(m, encoding).list
+    pub fn dict(&self, held: &Held, encoding: &Encoding) -> Obj {
+        self.record(held, encoding).list
     }
 
     /// A message as a dict for a consumer's callback, with the key that KafkaTcl 2.4 gave there if
     /// `old` asks for it.
     #[inline]
-    pub fn callback_dict(&self, m: MessageRef<'_>, encoding: &Encoding, old: bool) -> Obj {
-        self.build(m, encoding, old).finish().list
+    pub fn callback_dict(&self, held: &Held, encoding: &Encoding, old: bool) -> Obj {
+        self.build(held.message.view(), Some(&held.part.name), encoding, old).finish().list
     }
 
     /// A delivery report: the message; when it failed, with the error appended.
@@ -236,7 +247,7 @@ impl Words {
         encoding: &Encoding,
         explain: impl FnOnce(rdk::Error) -> rdk::Error,
     ) -> Obj {
-        let mut out = self.build(m, encoding, false);
+        let mut out = self.build(m, None, encoding, false);
         if let Some(code) = m.error() {
             put_error(&explain(rdk::Error::with_detail(code, m.error_text())), &mut out);
         }

@@ -117,7 +117,7 @@ impl Stream {
                     return error(&e, Some(m.topic()), Some(m.partition()), words);
                 }
                 let dict =
-                    core.words.callback_dict(m, &self.encoding.borrow(), self.compat.old.get());
+                    core.words.callback_dict(&held, &self.encoding.borrow(), self.compat.old.get());
                 self.reader.give(&held);
                 callback.fill(dict, words);
                 Some(Called::Message)

@@ -32,6 +32,8 @@ pub struct Usage {
     pub text: &'static str,
     parts: Vec<Part>,
     options: Vec<Opt>,
+    /// How many words are required, if they all stand first and nothing else is.
+    lead: Option<usize>,
 }
 
 /// The words of one call, sorted by a [`Usage`].
@@ -83,7 +85,11 @@ impl Usage {
         if words > MAX_WORDS || options.len() > MAX_OPTIONS {
             return Err(format!("too many words or options: {text}"));
         }
-        Ok(Usage { text, parts, options })
+        let required = |p: &&Part| matches!(p, Part::Word { optional: false });
+        let lead = parts.iter().take_while(required).count();
+        let rest = |p: &Part| !matches!(p, Part::Word { optional: true } | Part::Options);
+        let lead = (!parts[lead..].iter().any(rest)).then_some(lead);
+        Ok(Usage { text, parts, options, lead })
     }
 
     /// Sorts the words of a call, or says what they should have been; `command` is what stands
@@ -103,6 +109,14 @@ impl Usage {
         };
         let mut args =
             Args { usage: self, words: [None; MAX_WORDS], options: None, options_at: 0, rest: &[] };
+        if self.lead == Some(words.len()) {
+            // Just what is required: nothing to sort. Options would stand at the end.
+            for (slot, word) in args.words.iter_mut().zip(words) {
+                *slot = Some(word);
+            }
+            args.options_at = words.len();
+            return Ok(args);
+        }
         let mut at = 0;
         let mut word = 0;
         for (i, part) in self.parts.iter().enumerate() {

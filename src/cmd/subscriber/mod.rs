@@ -482,7 +482,7 @@ impl Subscriber {
                     callback.fill(self.core.words.error_dict(&e, place.0, place.1), words);
                     return Some(self.given_error());
                 }
-                let dict = self.core.words.dict(m, &self.core.encoding.borrow());
+                let dict = self.core.words.dict(&held, &self.core.encoding.borrow());
                 self.reader.give(&held);
                 callback.fill(dict, words);
                 Some(Called::Message(held.hand()))
