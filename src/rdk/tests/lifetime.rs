@@ -100,7 +100,6 @@ fn a_dropped_client_does_not_block_the_thread() {
 fn everything_crosses_threads() {
     fn send<T: Send>() {}
     fn sync<T: Sync>() {}
-    send::<Message>();
     send::<Reports>();
     send::<Event>();
     send::<Topic>();
