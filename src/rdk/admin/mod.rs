@@ -230,11 +230,7 @@ impl Op {
         use Op::*;
         matches!(
             self,
-            DeleteGroups
-                | DeleteConsumerGroupOffsets
-                | DescribeConsumerGroups
-                | ListConsumerGroupOffsets
-                | AlterConsumerGroupOffsets
+            DescribeConsumerGroups | ListConsumerGroupOffsets | AlterConsumerGroupOffsets
         )
     }
 
@@ -268,6 +264,14 @@ impl Options {
             unsafe {
                 raw::rd_kafka_AdminOptions_set_validate_only(self.ptr(), on.into(), text, size)
             }
+        })
+    }
+
+    /// Has this broker asked.
+    fn broker(&self, id: i32) -> Result<()> {
+        checked(|text, size| {
+            // SAFETY: the options are valid, and the buffer has the size given.
+            unsafe { raw::rd_kafka_AdminOptions_set_broker(self.ptr(), id, text, size) }
         })
     }
 
