@@ -100,7 +100,9 @@ proc ::random::serve {ms} {
 proc ::random::exist {type name} {
     if {$type eq "kafka"} return
     # A call may have given the name to an object of another type.
-    if {[llength [info commands $name]] && $name ni [::kafka::kafka names [expr {[string match topic_* $type] ? "topic" : $type}]]} {
+    set kind [expr {[string match topic_* $type] ? "topic" : $type}]
+    if {$name eq $::random::cluster} return
+    if {[llength [info commands $name]] && $name ni [::kafka::kafka names $kind]} {
         try [list rename $name {}]
     }
     try [list ::random::ensure $type $name]

@@ -14,8 +14,8 @@ namespace eval ::random {
         topic_producer {::o0 ::o1 ::o2}   topic_consumer {::i0 ::i1 ::i2}   queue {::q0 ::q1}
         subscriber {::s0 ::s1 ::s2}   admin {::a0 ::a1}   mock {::k0}
     }
-    # The cluster that all clients use. It gets calls too, but no end: without it nothing would
-    # happen any more.
+    # The cluster that all clients use, a process of its own. It gets calls too, but no end:
+    # without it nothing would happen any more.
     variable cluster ::cluster
     variable weights {
         kafka 2 master 8 producer 16 topic_producer 14 consumer 8 topic_consumer 14 queue 8
@@ -168,7 +168,7 @@ proc ::random::property {} {
         {security.protocol ssl} {sasl.mechanism PLAIN} {sasl.mechanism OAUTHBEARER} {no.such 1}
         {linger.ms x} {session.timeout.ms 200} {topic.metadata.refresh.interval.ms 50}
         {metadata.max.age.ms 100} {max.poll.interval.ms 300} {debug all} {log_level 7} {debug {}}
-        {transactional.id tx} {plugin.library.paths x} {request.timeout.ms 20}
+        {transactional.id tx transaction.timeout.ms 1000} {plugin.library.paths x} {request.timeout.ms 20}
         {receive.message.max.bytes 1000} {sasl.password secret} {fetch.queue.backoff.ms 1}
     }
 }
