@@ -123,6 +123,9 @@ pub fn classify(raw: &[u8]) -> Bytes {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -153,5 +156,32 @@ mod tests {
         assert_eq!(classify(b"\xC0\x80"), Bytes::Latin);
         assert_eq!(classify("a\u{FF}\u{65E5}".as_bytes()), Bytes::Bad { ch: 0x65E5, index: 2 });
         assert_eq!(classify(b"\xED\xA0\xBD\xED\xB8\x80"), Bytes::Bad { ch: 0x1F600, index: 0 });
+    }
+
+    proptest! {
+        #[test]
+        fn text_survives_both_ways(text in any::<String>(), tcl9: bool) {
+            let tcl = to_tcl(&text, tcl9);
+            prop_assert!(!tcl.contains(&0));
+            prop_assert_eq!(from_tcl(&tcl), text);
+        }
+
+        #[test]
+        fn any_bytes_are_read(raw in vec(any::<u8>(), 0..200)) {
+            let text = from_tcl(&raw).into_owned();
+            prop_assert_eq!(from_tcl(&to_tcl(&text, true)), text.as_str());
+            // Each character takes at least one byte.
+            prop_assert!(text.chars().count() <= raw.len());
+            if let Bytes::Bad { index, .. } = classify(&raw) {
+                prop_assert!(index < raw.len());
+            }
+        }
+
+        #[test]
+        fn latin_text_is_bytes(bytes in vec(any::<u8>(), 0..200)) {
+            let text: String = bytes.iter().map(|b| char::from(*b)).collect();
+            let tcl = to_tcl(&text, false).into_owned();
+            prop_assert!(!matches!(classify(&tcl), Bytes::Bad { .. }));
+        }
     }
 }
