@@ -153,6 +153,7 @@ static TABLE: Table<Consumer> = Table::new(&[
 impl Object for Consumer {
     const KIND: &'static str = "consumer";
     const AUTO: &'static str = "kafka_handle";
+    const PRIVATE: &'static [&'static str] = &["config", "topic_config", "sasl_set_credentials"];
     type Error = Error;
 
     fn table() -> &'static Table<Self> {

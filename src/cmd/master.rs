@@ -86,6 +86,7 @@ static TABLE: Table<Master> = Table::new(&[
 impl Object for Master {
     const KIND: &'static str = "master";
     const AUTO: &'static str = "kafka_object";
+    const PRIVATE: &'static [&'static str] = &["config", "topic_config"];
     type Error = Error;
 
     fn table() -> &'static Table<Self> {

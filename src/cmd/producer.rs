@@ -206,6 +206,7 @@ static TABLE: Table<Producer> = Table::new(&[
 impl Object for Producer {
     const KIND: &'static str = "producer";
     const AUTO: &'static str = "kafka_handle";
+    const PRIVATE: &'static [&'static str] = &["config", "topic_config", "sasl_set_credentials"];
     type Error = Error;
 
     fn table() -> &'static Table<Self> {

@@ -97,6 +97,9 @@ fn unescape(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     fn pairs(text: &str) -> Vec<(usize, String, String)> {
@@ -145,6 +148,44 @@ mod tests {
         assert_eq!(parse("=b"), Err((1, "expected a property's name before =")));
         for bad in [r"a=\u12", r"a=\uwxyz", r"a=\u+123"] {
             assert_eq!(parse(bad), Err((1, BAD_ESCAPE)), "{bad}");
+        }
+    }
+
+    /// A value as a careful program writes it.
+    fn written(value: &str) -> String {
+        let mut out = String::new();
+        for c in value.chars() {
+            match c {
+                '\\' => out.push_str("\\\\"),
+                '\n' => out.push_str("\\n"),
+                '\r' => out.push_str("\\r"),
+                '\t' => out.push_str("\\t"),
+                '\u{c}' => out.push_str("\\f"),
+                ' ' | '=' | ':' | '#' | '!' => out.extend(['\\', c]),
+                c if c.is_whitespace() => out.push_str(&format!("\\u{:04x}", c as u32)),
+                c => out.push(c),
+            }
+        }
+        out
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(pairs in vec(("[a-z.]{1,20}", any::<String>()), 0..8)) {
+            let text: String =
+                pairs.iter().map(|(k, v)| format!("{k}={}\n", written(v))).collect();
+            let read: Vec<_> =
+                parse(&text).unwrap().into_iter().map(|e| (e.key, e.value)).collect();
+            prop_assert_eq!(read, pairs);
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused_at_a_line(text in "[a=: \\\\u0#!\n\r\u{e9}]{0,60}") {
+            let lines = text.lines().count().max(1);
+            match parse(&text) {
+                Ok(all) => prop_assert!(all.iter().all(|e| (1..=lines).contains(&e.line))),
+                Err((line, _)) => prop_assert!((1..=lines).contains(&line)),
+            }
         }
     }
 }

@@ -56,6 +56,8 @@ impl Offset {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -75,5 +77,16 @@ mod tests {
         }
         assert_eq!(Offset::from_raw(-3), Offset::Invalid);
         assert_eq!(Offset::from_raw(-1999), Offset::Invalid);
+    }
+
+    proptest! {
+        #[test]
+        fn any_number_means_something(raw: i64) {
+            let offset = Offset::from_raw(raw);
+            if offset != Offset::Invalid {
+                prop_assert_eq!(offset.to_raw(), raw);
+            }
+            prop_assert!(raw < 0 || offset == Offset::At(raw));
+        }
     }
 }

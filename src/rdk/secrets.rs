@@ -71,6 +71,9 @@ pub fn redact(text: &str, secrets: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -99,5 +102,25 @@ mod tests {
         assert!(!is_secret("bootstrap.servers"));
         assert!(hidden_in_texts().any(|key| key == "sasl.password"));
         assert!(!hidden_in_texts().any(|key| key == "sasl.username"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_secret_stays(
+            pieces in vec("[a-z\u{e9}]{0,6}", 0..12),
+            secrets in vec("[A-Z]{1,5}", 1..4),
+            places in vec(0usize..4, 0..12),
+        ) {
+            // Secrets stand at places between the pieces of a text that has none.
+            let mut text = String::new();
+            for (i, piece) in pieces.iter().enumerate() {
+                text.push_str(piece);
+                if let Some(secret) = places.get(i).and_then(|n| secrets.get(*n)) {
+                    text.push_str(secret);
+                }
+            }
+            let cut = redact(&text, &secrets);
+            prop_assert!(secrets.iter().all(|s| !cut.contains(s.as_str())), "{}", cut);
+        }
     }
 }

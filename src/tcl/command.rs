@@ -212,6 +212,10 @@ unsafe fn call<T: Object>(
         }
         Err(e) => {
             e.raise(interp);
+            let name = words.get(1).map(Obj::str).unwrap_or_default();
+            if T::PRIVATE.contains(&&*name) {
+                interp.hide_words();
+            }
             Started::Code(sys::TCL_ERROR)
         }
     }

@@ -97,6 +97,21 @@ impl Interp {
         unsafe { sys::set_error_code(self.0, code.ptr()) }
     }
 
+    /// Of the error that was just set: keeps the words of the call out of -errorinfo and
+    /// -errorstack. Tcl adds them once the command has returned, but not where both are there.
+    pub fn hide_words(self) {
+        // SAFETY: live interpreter; the options are ours once they have a reference of ours, a copy
+        // that nobody else has is changed, and Tcl takes what it keeps.
+        unsafe {
+            let found = Obj::borrow(sys::get_return_options(self.0, sys::TCL_ERROR));
+            let options = Obj::borrow(sys::duplicate(found.ptr()));
+            let (info, stack) = (Obj::text("-errorinfo"), Obj::text("-errorstack"));
+            sys::dict_put(std::ptr::null_mut(), options.ptr(), info.ptr(), self.result().ptr());
+            sys::dict_put(std::ptr::null_mut(), options.ptr(), stack.ptr(), Obj::empty().ptr());
+            sys::set_return_options(self.0, options.ptr());
+        }
+    }
+
     pub fn add_error_info(self, text: &str) {
         let o = Obj::text(text);
         // SAFETY: live; the value is read only.

@@ -39,6 +39,9 @@ pub trait Object: Sized + 'static {
     const AUTO: &'static str;
     type Error: Raise + From<Error> + 'static;
 
+    /// Subcommands whose words may be secret: of their errors no trace is kept.
+    const PRIVATE: &'static [&'static str] = &[];
+
     fn table() -> &'static Table<Self>;
 
     /// The object's id in its interpreter's registry.

@@ -146,6 +146,9 @@ pub fn classify(raw: &[u8]) -> Bytes {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -208,5 +211,36 @@ mod tests {
         assert_eq!(classify(b"\xC0\x80"), Bytes::Latin);
         assert_eq!(classify("a\u{FF}\u{65E5}".as_bytes()), Bytes::Bad { ch: 0x65E5, index: 2 });
         assert_eq!(classify(b"\xED\xA0\xBD\xED\xB8\x80"), Bytes::Bad { ch: 0x1F600, index: 0 });
+    }
+
+    proptest! {
+        #[test]
+        fn text_survives_both_ways(text in any::<String>(), tcl9: bool) {
+            let tcl = to_tcl(&text, tcl9);
+            prop_assert!(!tcl.contains(&0));
+            let back = from_tcl(&tcl).into_owned();
+            prop_assert_eq!(back.as_str(), text.as_str());
+        }
+
+        #[test]
+        fn any_bytes_are_read(raw in vec(any::<u8>(), 0..200)) {
+            let text = from_tcl(&raw).into_owned();
+            let again = to_tcl(&text, true).into_owned();
+            let back = from_tcl(&again).into_owned();
+            prop_assert_eq!(back.as_str(), text.as_str());
+            // Each character takes at least one byte.
+            prop_assert!(text.chars().count() <= raw.len());
+            if let Bytes::Bad { index, .. } = classify(&raw) {
+                prop_assert!(index < raw.len());
+            }
+        }
+
+        #[test]
+        fn latin_text_is_bytes(bytes in vec(any::<u8>(), 0..200)) {
+            let text: String = bytes.iter().map(|b| char::from(*b)).collect();
+            let tcl = to_tcl(&text, false).into_owned();
+            let bad = matches!(classify(&tcl), Bytes::Bad { .. });
+            prop_assert!(!bad);
+        }
     }
 }

@@ -175,6 +175,7 @@ static TABLE: Table<Admin> = Table::new(&[
 impl Object for Admin {
     const KIND: &'static str = "admin";
     const AUTO: &'static str = "kafka_admin";
+    const PRIVATE: &'static [&'static str] = &["alter_scram_users"];
     type Error = Error;
 
     fn table() -> &'static Table<Self> {

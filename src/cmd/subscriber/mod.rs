@@ -251,6 +251,7 @@ static TABLE: Table<Subscriber> = Table::new(&[
 impl Object for Subscriber {
     const KIND: &'static str = "subscriber";
     const AUTO: &'static str = "kafka_handle";
+    const PRIVATE: &'static [&'static str] = &["sasl_set_credentials"];
     type Error = Error;
 
     fn table() -> &'static Table<Self> {

@@ -150,15 +150,39 @@ impl Admin<'_> {
         }
     }
 
+    /// The ids of the brokers that keep the groups.
+    ///
+    /// librdkafka (2.12.1) must not look for the coordinator of a request by itself when brokers may
+    /// not have that request: it would drop its queue's reference twice, and crash later. Describing
+    /// is sound there; who may delete may describe.
+    fn coordinators(&self, names: &[String]) -> Result<Named<i32>> {
+        let found = self.describe_groups(names, false)?;
+        let id = |group: GroupDescription| {
+            let none = || Error::new(ErrorCode::COORDINATOR_NOT_AVAILABLE);
+            group.coordinator.map(|node| node.id).ok_or_else(none)
+        };
+        Ok(found.into_iter().map(|(name, group)| (name, group.and_then(id))).collect())
+    }
+
     /// Deletes groups (`rd_kafka_DeleteGroups`).
     pub fn delete_groups(&self, names: &[String]) -> Result<Named<()>> {
-        let mut groups = Bag::new(raw::rd_kafka_DeleteGroup_destroy);
-        for name in names {
-            let name = cstring(name, "group")?;
-            // SAFETY: the string is copied; the object is ours.
-            groups.add(unsafe { raw::rd_kafka_DeleteGroup_new(name.as_ptr()) }, String::new)?;
+        let mut all = Vec::with_capacity(names.len());
+        for (name, coordinator) in self.coordinators(names)? {
+            match coordinator {
+                Ok(id) => all.append(&mut self.delete_group(&name, id)?),
+                Err(e) => all.push((name, Err(e))),
+            }
         }
+        Ok(all)
+    }
+
+    fn delete_group(&self, name: &str, coordinator: i32) -> Result<Named<()>> {
+        let mut groups = Bag::new(raw::rd_kafka_DeleteGroup_destroy);
+        let name = cstring(name, "group")?;
+        // SAFETY: the string is copied; the object is ours.
+        groups.add(unsafe { raw::rd_kafka_DeleteGroup_new(name.as_ptr()) }, String::new)?;
         let options = self.options(Op::DeleteGroups)?;
+        options.broker(coordinator)?;
         let answer = self.ask(&options, |rk, options, queue| {
             // SAFETY: all are valid through the call; the groups are copied.
             unsafe {
@@ -268,7 +292,12 @@ impl Admin<'_> {
             raw::rd_kafka_DeleteConsumerGroupOffsets_new(name.as_ptr(), partitions.as_ptr())
         };
         bag.add(made, String::new)?;
+        let coordinator = match self.coordinators(&[group.to_owned()])?.pop() {
+            Some((_, found)) => found?,
+            None => return Err(Error::with_detail(ErrorCode::BAD_MSG, "the answer is empty")),
+        };
         let options = self.options(Op::DeleteConsumerGroupOffsets)?;
+        options.broker(coordinator)?;
         let answer = self.ask(&options, |rk, options, queue| {
             // SAFETY: all are valid through the call; the object is copied.
             unsafe {

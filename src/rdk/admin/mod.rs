@@ -131,10 +131,11 @@ impl<'a> Admin<'a> {
         let ptr = NonNull::new(ptr).ok_or_else(|| Error::new(ErrorCode::INVALID_ARG))?;
         let options = Options(ptr, op);
         let left = self.left();
+        let limit = if op.asks_coordinator() { LONGEST } else { left };
         checked(|text, size| {
             // SAFETY: the options are valid, and the buffer has the size given.
             unsafe {
-                raw::rd_kafka_AdminOptions_set_request_timeout(options.ptr(), left, text, size)
+                raw::rd_kafka_AdminOptions_set_request_timeout(options.ptr(), limit, text, size)
             }
         })?;
         if op.waits_on_broker() {
@@ -170,16 +171,21 @@ impl<'a> Admin<'a> {
         send(self.client.as_ptr(), options.0.as_ptr(), queue.as_ptr());
         loop {
             // librdkafka answers at the request's time limit at the latest; it may be late by a
-            // little, and an answer that is in the queue counts.
+            // little, and an answer that is in the queue counts. Only requests to a coordinator
+            // have no limit there (see `Op::asks_coordinator`).
+            let left = if options.1.asks_coordinator() { self.left() } else { LONGEST };
+            let wait = left.min(LOOK.as_millis() as c_int);
             // SAFETY: the queue is valid; the event returned is ours.
-            let event =
-                unsafe { raw::rd_kafka_queue_poll(queue.as_ptr(), LOOK.as_millis() as c_int) };
+            let event = unsafe { raw::rd_kafka_queue_poll(queue.as_ptr(), wait) };
             if let Some(ptr) = NonNull::new(event) {
                 let client = Arc::clone(self.client);
                 return Answer { ptr, client, spoilt: false }.check(self, options.1);
             }
             if self.give_up.is_said() {
                 return Err(Error::new(ErrorCode::DESTROY));
+            }
+            if left == 0 {
+                return Err(self.late());
             }
         }
     }
@@ -213,6 +219,21 @@ enum Op {
 }
 
 impl Op {
+    /// Whether the request goes to a group's coordinator, which has to be found first.
+    ///
+    /// librdkafka (2.12.1) may not end such a request by itself: it goes on waiting for the
+    /// coordinator, and when that comes up, be it minutes later, it uses memory that went with the
+    /// request (`rd_kafka_admin_coord_request` and, after it, `rd_kafka_admin_coord_response_parse`
+    /// both drop the one reference that is left). So its time limit is far away, and ours ends the
+    /// wait.
+    fn asks_coordinator(self) -> bool {
+        use Op::*;
+        matches!(
+            self,
+            DescribeConsumerGroups | ListConsumerGroupOffsets | AlterConsumerGroupOffsets
+        )
+    }
+
     /// Whether the broker waits for something, and is told how long.
     fn waits_on_broker(self) -> bool {
         use Op::*;
@@ -243,6 +264,14 @@ impl Options {
             unsafe {
                 raw::rd_kafka_AdminOptions_set_validate_only(self.ptr(), on.into(), text, size)
             }
+        })
+    }
+
+    /// Has this broker asked.
+    fn broker(&self, id: i32) -> Result<()> {
+        checked(|text, size| {
+            // SAFETY: the options are valid, and the buffer has the size given.
+            unsafe { raw::rd_kafka_AdminOptions_set_broker(self.ptr(), id, text, size) }
         })
     }
 

@@ -91,6 +91,12 @@ opaque! {
 extern "C" {
     pub fn rd_kafka_AdminOptions_new(rk: *mut rd_kafka_t, for_api: c_int) -> *mut AdminOptions;
     pub fn rd_kafka_AdminOptions_destroy(options: *mut AdminOptions);
+    pub fn rd_kafka_AdminOptions_set_broker(
+        options: *mut AdminOptions,
+        broker: i32,
+        text: *mut c_char,
+        size: usize,
+    ) -> c_int;
     pub fn rd_kafka_AdminOptions_set_request_timeout(
         options: *mut AdminOptions,
         timeout_ms: c_int,
