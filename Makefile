@@ -108,11 +108,13 @@ check: ## format, lints, layering, and generated text up to date
 	@$(RUN_CARGO) test --release --locked --test layering --quiet
 	@$(MAKE) --no-print-directory build
 	@$(TCLSH) scripts/generate.tcl --check
+	@$(TCLSH) scripts/manual.tcl --check
 
 doc: ## write the generated pages under doc/ anew
-	@scripts/setup demo
+	@scripts/setup doc
 	@$(MAKE) --no-print-directory build
 	@$(TCLSH) scripts/generate.tcl
+	@$(TCLSH) scripts/manual.tcl
 
 # Installing takes what is built, so that `make && sudo make install` neither
 # compiles as root nor needs cargo in root's PATH.
@@ -122,9 +124,12 @@ install: ## into $(DESTDIR)$(PREFIX)/lib/tcltk/kafka$(VERSION)
 	install -d "$(INSTALLDIR)/tcl"
 	install -m 644 $(PACKAGE)/pkgIndex.tcl $(PACKAGE)/$(LIBFILE) "$(INSTALLDIR)"
 	install -m 644 $(PACKAGE)/tcl/*.tcl "$(INSTALLDIR)/tcl"
+	install -d "$(DESTDIR)$(PREFIX)/share/man/mann"
+	install -m 644 doc/man/mann/*.n "$(DESTDIR)$(PREFIX)/share/man/mann"
 
 uninstall: ## remove what install has put there
 	rm -rf "$(INSTALLDIR)"
+	for page in doc/man/mann/*.n; do rm -f "$(DESTDIR)$(PREFIX)/share/man/mann/$${page##*/}"; done
 
 clean: ## remove build/ and cargo's output
 	rm -rf build
