@@ -93,7 +93,7 @@ struct Building<'a> {
 impl<'a> Building<'a> {
     #[inline]
     fn new(words: &'a Words) -> Building<'a> {
-        Building { list: ListBuilder::new(), words, names: 0 }
+        Building { list: ListBuilder::default(), words, names: 0 }
     }
 
     #[inline]

@@ -214,21 +214,21 @@ impl<'a> Iterator for Headers<'a> {
     }
 }
 
-/// A consumed message, or a consumer's error in the place of one; owned.
+/// The client of a batch of messages, which share it: an `Arc` each would cost two locked
+/// instructions.
+pub(super) struct Owner(pub(super) Arc<Client>);
+
+/// A consumed message, or a consumer's error in the place of one; owned. Stays in its thread.
 pub struct Message {
     ptr: NonNull<raw::message_t>,
-    /// Shared by the messages of a batch: an `Arc` each would cost two locked instructions.
-    client: Rc<Arc<Client>>,
+    owner: Rc<Owner>,
 }
 
 impl Message {
     /// # Safety
-    /// `ptr` came from a consume call on a queue of `client`, and is the caller's.
-    pub(super) unsafe fn from_raw(
-        client: &Rc<Arc<Client>>,
-        ptr: NonNull<raw::message_t>,
-    ) -> Message {
-        Message { ptr, client: Rc::clone(client) }
+    /// `ptr` came from a consume call on a queue of `owner`, and is the caller's.
+    pub(super) unsafe fn from_raw(owner: &Rc<Owner>, ptr: NonNull<raw::message_t>) -> Message {
+        Message { ptr, owner: Rc::clone(owner) }
     }
 
     /// The message, borrowed; both have the same accessors.
@@ -316,7 +316,7 @@ impl Message {
 
 impl Drop for Message {
     fn drop(&mut self) {
-        if self.client.forked() {
+        if self.owner.0.forked() {
             return;
         }
         // SAFETY: valid, ours, and not used again; the client is still there.

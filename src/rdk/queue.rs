@@ -12,6 +12,7 @@ use libc::c_void;
 use super::client::{Client, Kind};
 use super::errno::{Error, ErrorCode, Result};
 use super::event::{ClientError, RawEvent};
+use super::message::Owner;
 use super::registry::Registry;
 use super::{hooks, raw, Event, Message};
 
@@ -174,10 +175,10 @@ impl Queue {
         // SAFETY: librdkafka has written `count` pointers, not more than `max`.
         unsafe { scratch.0.set_len(count) };
         out.reserve(count);
-        let client = Rc::new(Arc::clone(&self.client));
+        let owner = Rc::new(Owner(Arc::clone(&self.client)));
         for message in scratch.0.drain(..).filter_map(NonNull::new) {
             // SAFETY: a message of this client, ours from here on.
-            out.push_back(unsafe { Message::from_raw(&client, message) });
+            out.push_back(unsafe { Message::from_raw(&owner, message) });
         }
         *self.scratch.lock().unwrap_or_else(PoisonError::into_inner) = scratch;
         Ok(count)

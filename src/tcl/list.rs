@@ -15,13 +15,15 @@ pub struct ListBuilder<'a, const N: usize> {
     words: PhantomData<&'a Obj>,
 }
 
-impl<'a, const N: usize> ListBuilder<'a, N> {
+impl<const N: usize> Default for ListBuilder<'_, N> {
     #[inline]
-    pub fn new() -> Self {
+    fn default() -> Self {
         const { assert!(N <= 64) };
         ListBuilder { items: [std::ptr::null_mut(); N], count: 0, owned: 0, words: PhantomData }
     }
+}
 
+impl<'a, const N: usize> ListBuilder<'a, N> {
     /// Appends a word that lives longer than this.
     ///
     /// # Panics
