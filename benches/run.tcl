@@ -2,7 +2,7 @@
 #
 # Every row runs in a process of its own, ours, the floor's (the same librdkafka
 # without Tcl) and Tcl's own interleaved, round after round, so that a machine that is
-# busy for a while is busy for all. The figures are medians of the rounds; CPU is that
+# busy for a while is busy for all. PEERS=1 adds confluent-kafka, in Python. The figures are medians of the rounds; CPU is that
 # of the one thread that the script runs in, everything prefetched.
 #
 # With KAFKA_BOOTSTRAP the cluster is that one; otherwise an embedded one in another
@@ -16,20 +16,20 @@ set tclsh [info nameofexecutable]
 set floor [file join $root [expr {[info exists env(CARGO_TARGET_DIR)] ? $env(CARGO_TARGET_DIR) : "target"}] \
     release examples floor]
 
-# title, our row, the floor's row, Tcl's row; the latter two may be empty.
+# title, our row, the floor's row, Tcl's row, the peer's; all but ours may be empty.
 set table {
-    {"topic consume_batch, array and body"   topic-batch        batch         tcl-array}
-    {"queue consume_batch, array and body"   queue-batch        batch         tcl-array}
-    {"topic callback that counts"            topic-count        batch         tcl-count}
-    {"queue callback that counts"            queue-count        batch         tcl-count}
-    {"topic callback that reads the payload" topic-read         batch         tcl-read}
-    {"queue callback that reads the payload" queue-read         batch         tcl-read}
-    {"subscriber callback that counts"       subscriber-count   batch         tcl-count}
-    {"subscriber consume loop"               subscriber-consume poll          {}}
-    {"consume_list -fields payload"          subscriber-list    batch         {}}
-    {"produce loop"                          produce            produce       {}}
-    {"produce_batch of 1000"                 produce-batch      produce_batch {}}
-    {"produce + delivery report callback"    reports            reports       {}}
+    {"topic consume_batch, array and body"   topic-batch        batch         tcl-array {}}
+    {"queue consume_batch, array and body"   queue-batch        batch         tcl-array {}}
+    {"topic callback that counts"            topic-count        batch         tcl-count {}}
+    {"queue callback that counts"            queue-count        batch         tcl-count {}}
+    {"topic callback that reads the payload" topic-read         batch         tcl-read  {}}
+    {"queue callback that reads the payload" queue-read         batch         tcl-read  {}}
+    {"subscriber callback that counts"       subscriber-count   batch         tcl-count {}}
+    {"subscriber consume loop"               subscriber-consume poll          {}        poll}
+    {"consume_list -fields payload"          subscriber-list    batch         {}        batch}
+    {"produce loop"                          produce            produce       {}        produce}
+    {"produce_batch of 1000"                 produce-batch      produce_batch {}        {}}
+    {"produce + delivery report callback"    reports            reports       {}        reports}
 }
 
 set rounds 5
@@ -45,6 +45,23 @@ for {set i 0} {$i < $argc} {incr i} {
             exit 2
         }
     }
+}
+
+# With PEERS=1, a Python that has confluent-kafka: made once, beside the build.
+set python ""
+if {[info exists env(PEERS)] && $env(PEERS) eq "1"} {
+    set venv [file join $root build peers]
+    set python [file join $venv bin python3]
+    if {[catch {exec $python -c "import confluent_kafka" 2>@1}]} {
+        if {[catch {
+            exec python3 -m venv $venv 2>@1
+            exec $python -m pip install --quiet confluent-kafka 2>@1
+        } why]} {
+            puts stderr "PEERS=1: confluent-kafka could not be installed (python3-venv and a network are needed): $why"
+            exit 1
+        }
+    }
+    puts "peer: confluent-kafka [exec $python -c {import confluent_kafka as c; print(c.version()[0], "over librdkafka", c.libversion()[0])}]"
 }
 
 # Messages per row: half a second of work or less, and what the embedded cluster keeps.
@@ -130,9 +147,10 @@ foreach load $loads {
     for {set round 0} {$round < $rounds} {incr round} {
         set done {}
         foreach line $table {
-            lassign $line title ours under tcl
+            lassign $line title ours under tcl theirs
             if {![string match $pattern $ours]} continue
-            foreach {kind row} [list ours $ours floor $under tcl $tcl] {
+            if {$python eq ""} {set theirs ""}
+            foreach {kind row} [list ours $ours floor $under tcl $tcl peer $theirs] {
                 if {$row eq "" || "$kind $row" in $done} continue
                 lappend done "$kind $row"
                 set topic $full
@@ -140,6 +158,8 @@ foreach load $loads {
                 set arguments [list $row $bootstrap $topic $partitions $count $size]
                 if {$kind eq "floor"} {
                     measure "$kind $row" [list $floor {*}$arguments]
+                } elseif {$kind eq "peer"} {
+                    measure "$kind $row" [list $python [file join $here peer.py] {*}$arguments]
                 } else {
                     measure "$kind $row" [list $tclsh [file join $here row.tcl] {*}$arguments]
                 }
@@ -149,12 +169,13 @@ foreach load $loads {
     puts ""
     puts "$size bytes, $partitions partition(s), $count messages, $rounds rounds:\
         microseconds of CPU per message, median ± spread"
-    puts [format "%-40s %12s %12s %12s %14s" "" "this package" "librdkafka" "Tcl alone" "messages/s"]
+    puts [format "%-40s %12s %12s %12s %12s %14s" "" "this package" "librdkafka" "Tcl alone" \
+        [expr {$python eq "" ? "" : "Python"}] "messages/s"]
     foreach line $table {
-        lassign $line title ours under tcl
+        lassign $line title ours under tcl theirs
         if {![info exists cpu(ours\ $ours)]} continue
-        puts [format "%-40s %12s %12s %12s %14.0f" $title [cell "ours $ours"] [cell "floor $under"] \
-            [cell "tcl $tcl"] [expr {1e6 / [median $wall(ours\ $ours)]}]]
+        puts [format "%-40s %12s %12s %12s %12s %14.0f" $title [cell "ours $ours"] [cell "floor $under"] \
+            [cell "tcl $tcl"] [expr {$python eq "" ? "" : [cell "peer $theirs"]}] [expr {1e6 / [median $wall(ours\ $ours)]}]]
         flush stdout
     }
 }

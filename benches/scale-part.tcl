@@ -76,7 +76,7 @@ proc part-idle {handles backoff seconds} {
     for {set i 0} {$i < $handles} {incr i} {
         set n [$p info partitions idle$i]
         for {set k 0} {$k < $n} {incr k} {
-            for {set j 0} {$j < 10} {incr j} {$p produce_to idle$i $k $payload}
+            for {set j 0} {$j < 10} {incr j} {$p send idle$i $payload -partition $k}
         }
     }
     $p flush 60000

@@ -16,7 +16,7 @@ use std::collections::{HashMap, VecDeque};
 use std::ffi::{c_int, c_void};
 use std::rc::Weak;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::guard::guard;
@@ -189,8 +189,26 @@ unsafe extern "C" fn process_exit(data: *mut c_void) {
     let _ = guard(f);
 }
 
+/// Has Tcl start its notifier now.
+///
+/// Tcl starts it when a thread first waits, and 8.6's waits with `select` for a pipe that it opens
+/// then. By that time the sockets of many clients may have taken all descriptors below FD_SETSIZE,
+/// and the C library ends the process for one above. A change of the service mode has Tcl start it
+/// (`Tcl_ServiceModeHook`, tclUnixNotfy.c).
+fn start_notifier() {
+    static STARTED: Once = Once::new();
+    STARTED.call_once(|| {
+        // SAFETY: called in a Tcl thread; the mode is what it was at once again.
+        unsafe {
+            let mode = sys::set_service_mode(sys::TCL_SERVICE_ALL);
+            sys::set_service_mode(mode);
+        }
+    });
+}
+
 /// A source for an object of this thread, under `id`.
 pub fn register(id: u64, object: Weak<dyn Turn>) -> Arc<Source> {
+    start_notifier();
     with_local(|l| {
         let source = Arc::new(Source { id, ready: AtomicBool::new(false), door: l.door.clone() });
         l.turns.borrow_mut().insert(id, (object, source.clone()));

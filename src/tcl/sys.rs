@@ -22,6 +22,8 @@ pub const TCL_GLOBAL_ONLY: c_int = 1;
 pub const TCL_LEAVE_ERR_MSG: c_int = 0x200;
 pub const TCL_EVAL_GLOBAL: c_int = 0x20000;
 
+pub const TCL_SERVICE_ALL: c_int = 1;
+
 pub const TCL_FILE_EVENTS: c_int = 1 << 3;
 pub const TCL_QUEUE_TAIL: c_int = 0;
 
@@ -253,6 +255,7 @@ stubs! {
     217 reset_result(i: *mut Tcl_Interp);
     223 set_assoc(i: *mut Tcl_Interp, name: *const c_char, f: Option<InterpDeleteProc>, data: *mut c_void);
     229 set_max_block_time(t: *const Tcl_Time);
+    233 set_service_mode(mode: c_int) -> c_int;
     234 set_error_code(i: *mut Tcl_Interp, o: *mut Tcl_Obj);
     235 set_result(i: *mut Tcl_Interp, o: *mut Tcl_Obj);
     254 unset_var2(i: *mut Tcl_Interp, p1: *const c_char, p2: *const c_char, flags: c_int) -> c_int;
