@@ -31,7 +31,7 @@ pub fn parse(text: &str) -> Result<Vec<Entry>, (usize, &'static str)> {
             let Some((_, next)) = lines.next() else { break };
             whole.push_str(next.trim_start());
         }
-        let (key, value) = split(whole.trim_end()).ok_or((i + 1, "expected key=value"))?;
+        let (key, value) = split(trim_end(&whole)).ok_or((i + 1, "expected key=value"))?;
         if key.is_empty() {
             return Err((i + 1, "expected a property's name before ="));
         }
@@ -51,6 +51,16 @@ fn continues(line: &str) -> bool {
     line.bytes().rev().take_while(|b| *b == b'\\').count() % 2 == 1
 }
 
+/// Without the white space at the end, but for a character of it that a backslash escapes: a password
+/// may end in a space.
+fn trim_end(line: &str) -> &str {
+    let trimmed = line.trim_end();
+    match line[trimmed.len()..].chars().next() {
+        Some(c) if continues(trimmed) => &line[..trimmed.len() + c.len_utf8()],
+        _ => trimmed,
+    }
+}
+
 /// At the first separator that no backslash escapes.
 fn split(line: &str) -> Option<(&str, &str)> {
     let mut escaped = false;
@@ -58,7 +68,7 @@ fn split(line: &str) -> Option<(&str, &str)> {
         match c {
             _ if escaped => escaped = false,
             '\\' => escaped = true,
-            '=' | ':' => return Some((line[..i].trim_end(), line[i + 1..].trim_start())),
+            '=' | ':' => return Some((trim_end(&line[..i]), line[i + 1..].trim_start())),
             _ => {}
         }
     }
@@ -138,6 +148,11 @@ mod tests {
             "-----BEGIN-----\nabc\n-----END-----\n"
         );
         assert_eq!(one(r"a=x\ty\u00e9\=\:\#\!\\"), "x\ty\u{e9}=:#!\\");
+        assert_eq!(one("a=b \t"), "b");
+        assert_eq!(one("a=b\\   "), "b ");
+        assert_eq!(one("a=\\ "), " ");
+        assert_eq!(one("a=b\\\\  "), "b\\");
+        assert_eq!(pairs("a\\  =b")[0].1, "a ");
         assert_eq!(one(r"a=^t\.x\d+$"), r"^t\.x\d+$");
         assert_eq!(pairs(r"a\=b=c")[0].1, "a=b");
     }
