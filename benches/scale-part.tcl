@@ -164,4 +164,99 @@ proc part-threads {count} {
         $count $count [expr {([clock milliseconds] - $start) / 1000.0}] $most]
 }
 
+# So many messages in eight partitions of topic full.
+proc fill {count size} {
+    set p [[master compression.codec lz4 linger.ms 50] producer_creator #auto]
+    set t [$p new_topic #auto full]
+    set payload [string repeat x $size]
+    for {set i 0} {$i < $count} {incr i} {$t produce [expr {$i % 8}] $payload -block 60000}
+    if {[$p flush 60000]} {error "not flushed"}
+    $p delete
+}
+
+proc readAll {callback} {
+    set s [[master group.id scale] subscriber #auto]
+    $s callback $callback
+    $s assign {*}[lmap n {0 1 2 3 4 5 6 7} {list full $n beginning}]
+    return $s
+}
+
+# How late a timer of 10 ms is while everything drains.
+proc part-timer {count} {
+    fill $count 20
+    proc tick {due} {
+        set now [clock microseconds]
+        lappend ::late [expr {($now - $due) / 1000.0}]
+        after 10 [list tick [expr {[clock microseconds] + 10000}]]
+    }
+    set ::seen 0
+    readAll [list apply {{count m} {
+        if {[incr ::seen] == $count} {set ::over 1}
+    }} $count]
+    after 10 [list tick [expr {[clock microseconds] + 10000}]]
+    vwait ::over
+    set late [lsort -real $::late]
+    puts [format "timer: %d ticks of 10 ms while %d messages drained: %.1f ms late at the median, %.1f ms at most" \
+        [llength $late] $count [lindex $late [expr {[llength $late] / 2}]] [lindex $late end]]
+}
+
+# How often the script's thread wakes when there is nothing to do.
+proc part-quiet {seconds} {
+    set p [[master] producer_creator #auto]
+    $p delivery_report callback {apply {r {}}}
+    $p send quiet x -wait 10000
+    set c [[master group.id scale] consumer_creator #auto]
+    set t [$c new_topic #auto quiet]
+    set ::got 0
+    $t start 0 beginning {apply {m {incr ::got}}}
+    while {!$::got} {vwait ::got}
+    wait 3000
+    proc woken {} {
+        set f [open /proc/self/task/[pid]/status]
+        regexp -line {^voluntary_ctxt_switches:\s+(\d+)} [read $f] -> n
+        close $f
+        return $n
+    }
+    set before [woken]
+    wait [expr {$seconds * 1000}]
+    # The wait's own end is one.
+    puts [format "quiet: a producer and a started partition wake the script's thread %.1f times a second when idle" \
+        [expr {([woken] - $before - 1) / double($seconds)}]]
+}
+
+# What a callback of 1 ms lets pile up.
+proc part-slow {seconds} {
+    fill 400000 100
+    set before [rss]
+    set ::n 0
+    readAll {apply {m {
+        incr ::n
+        set end [expr {[clock microseconds] + 1000}]
+        while {[clock microseconds] < $end} {}
+    }}}
+    set most 0
+    for {set i 0} {$i < $seconds} {incr i} {
+        wait 1000
+        set most [expr {max($most, [rss])}]
+    }
+    puts [format "slow: %d calls of 1 ms each with 400,000 messages waiting: %.0f MiB resident before, %.0f at most" \
+        $::n $before $most]
+}
+
+# What the package adds to the start of tclsh: the least of 30, in milliseconds.
+proc part-start {} {
+    proc least {script} {
+        set least inf
+        for {set i 0} {$i < 30} {incr i} {
+            set t [clock microseconds]
+            exec [info nameofexecutable] << $script
+            set least [expr {min($least, ([clock microseconds] - $t) / 1000.0)}]
+        }
+        return $least
+    }
+    set bare [least exit]
+    puts [format "start: tclsh %.1f ms, with package require kafka %.1f ms more" \
+        $bare [expr {[least "package require kafka; exit"] - $bare}]]
+}
+
 part-$part {*}$rest

@@ -1,5 +1,6 @@
 # scale.tcl ?-messages n? ?-handles n? ?-topics n? ?-threads n? ?-seconds n? -- what grows with
-# the load: memory, idle CPU and waking of many handles, large messages, many interpreters.
+# the load: memory, idle CPU and waking of many handles, large messages, many interpreters;
+# and how it behaves: the start, timers under load, waking when idle, slow callbacks.
 # Each part runs in a process of its own; the figures are in BASELINE.md.
 
 package require kafka
@@ -38,6 +39,10 @@ foreach backoff {10 100} {
     part idle $topics $want(-handles) $backoff $want(-seconds)
 }
 part large {large 1}
+part timer {full 8} 1000000
+part quiet {quiet 1} $want(-seconds)
+part slow {full 8} $want(-seconds)
+part start {}
 if {![catch {package require Thread}]} {
     part threads {threads 4} $want(-threads)
 } else {
