@@ -18,7 +18,7 @@ use super::topic_producer::TopicProducer;
 use crate::error::{Error, Result};
 use crate::rdk;
 use crate::tcl::command::new_id;
-use crate::tcl::{clock, event, Call, Obj, Object, Outcome, Row, State, Table};
+use crate::tcl::{clock, elements, event, Call, Obj, Object, Outcome, Row, State, Table};
 
 pub struct Internal {
     id: u64,
@@ -40,6 +40,7 @@ static TABLE: Table<Internal> = Table::new(&[
         "how many clients, entered clients, mocks and lingering objects live",
     ),
     Row("firings", "", firings, "how often this thread's event source had something to do"),
+    Row("array_watches", "", array_watches, "how many array elements long batches watch"),
     Row("cpu", "", cpu, "microseconds of CPU that this thread has used"),
     Row("codes", "", codes, "librdkafka's error codes: number, constant and text of each"),
     Row("raise", "code detail", raise, "throws an error with that code"),
@@ -150,6 +151,11 @@ fn live_counts(c: &C<'_>) -> Out {
     let words: Vec<Obj> =
         counts.iter().flat_map(|(name, n)| [Obj::text(name), Obj::int(*n as i64)]).collect();
     Ok(Obj::list(&words).into())
+}
+
+/// `array_watches`
+fn array_watches(_c: &C<'_>) -> Out {
+    Ok(Obj::int(elements::watches() as i64).into())
 }
 
 /// `firings`

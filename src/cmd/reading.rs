@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::encoding::Encoding;
 use super::pump::{check_interrupt, deadline, Serve, ServeTask, Verdict, What};
 use super::reader::{Held, Reader};
-use super::record::{Field, Names, Record};
+use super::record::{Field, Fields, Names};
 use super::token::Asking;
 use crate::error::{Error, Result};
 use crate::rdk::{self, ClientError};
@@ -269,11 +269,17 @@ pub fn batch<R: Reading>(this: &Rc<R>, args: &Args<'_>, first: usize) -> Result<
         waiter: Waiter::new(),
         asking: Asking::default(),
         known: None,
+        fields: None,
         done: 0,
         since: None,
         at: At::Start,
     })))
 }
+
+/// A batch that may have `MANY` messages, after its first few, has its array's elements looked up for
+/// the rest: setting up and taking down costs as much as some ten messages save.
+const FEW: usize = 8;
+const MANY: usize = 64;
 
 /// Where a batch stands between steps.
 enum At<R: Reading> {
@@ -295,6 +301,8 @@ struct Batch<R: Reading> {
     waiter: Waiter,
     asking: Asking,
     known: Option<Names>,
+    /// The array's elements, once the batch is long enough for them.
+    fields: Option<Fields>,
     done: usize,
     /// When the first body began.
     since: Option<Instant>,
@@ -354,35 +362,60 @@ impl<R: Reading> Batch<R> {
 
     /// Puts the next message or error into the array; true when there is one.
     fn prepare(&mut self, interp: Interp) -> Result<bool> {
-        let words = self.this.core().words.clone();
-        let (at, record): (At<R>, Record) = match next(&*self.this) {
-            Found::End | Found::Nothing => return Ok(false),
+        match next(&*self.this) {
+            Found::End | Found::Nothing => Ok(false),
             Found::Message(held) => {
-                let record = words.record(&held, &self.this.encoding());
-                (At::Message(held), record)
-            }
-            Found::Error(e) => (At::Error, words.error(&e.error, e.topic.as_deref(), e.partition)),
-        };
-        let set = words.set_array(interp, &self.array, &record, &mut self.known);
-        match at {
-            At::Message(held) if set.is_ok() => {
+                if let Err(e) = self.set(interp, &held) {
+                    self.this.reader().put_back(held);
+                    return Err(e);
+                }
                 self.this.reader().give(&held);
                 self.since.get_or_insert_with(Instant::now);
                 self.at = At::Message(held);
+                Ok(true)
             }
-            At::Message(held) => self.this.reader().put_back(held),
-            At::Error if set.is_ok() => {
+            Found::Error(e) => {
+                let words = &self.this.core().words;
+                let record = words.error(&e.error, e.topic.as_deref(), e.partition);
+                words.set_array(interp, &self.array, &record, &mut self.known)?;
                 self.this.reader().give_error();
                 self.at = At::Error;
+                Ok(true)
             }
-            _ => {}
         }
-        set.map(|()| true)
+    }
+
+    /// Sets the array from a message.
+    fn set(&mut self, interp: Interp, held: &Held) -> Result<()> {
+        let words = &self.this.core().words;
+        let encoding = self.this.encoding();
+        if self.done == FEW && self.most >= MANY {
+            self.fields = Fields::new(&self.array);
+        }
+        match &mut self.fields {
+            Some(fields) => words.set_fields(interp, fields, held, &encoding, &mut self.known),
+            None => {
+                let record = words.record(held, &encoding);
+                words.set_array(interp, &self.array, &record, &mut self.known)
+            }
+        }
     }
 }
 
 impl<R: Reading> Task for Batch<R> {
     fn step(&mut self, interp: Interp, code: Code, words: &mut Vec<Obj>) -> Next {
+        let next = self.go_on(interp, code, words);
+        if let Next::Done(_) | Next::Fail(_) | Next::Leave(_) = next {
+            if let Some(mut fields) = self.fields.take() {
+                self.this.core().words.release(interp, &mut fields);
+            }
+        }
+        next
+    }
+}
+
+impl<R: Reading> Batch<R> {
+    fn go_on(&mut self, interp: Interp, code: Code, words: &mut Vec<Obj>) -> Next {
         self.asking.end(interp, code);
         if let Some(end) = self.finish(interp, code) {
             return end;

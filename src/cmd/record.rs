@@ -7,7 +7,7 @@ use super::encoding::Encoding;
 use super::reader::Held;
 use crate::error::{guiding_detail, Result};
 use crate::rdk::{self, MessageRef, TimestampType};
-use crate::tcl::{ArraySet, Interp, ListBuilder, Obj};
+use crate::tcl::{ArraySet, Elements, Interp, ListBuilder, Obj};
 
 /// The names that records have, in the contract's order; a bit each in [`Names`].
 const NAMES: [&str; 13] = [
@@ -83,6 +83,17 @@ impl Default for Words {
     }
 }
 
+/// The elements of the array that a batch sets for each message.
+pub type Fields = Elements<{ NAMES.len() }>;
+
+/// Where a message's names and values go, in the contract's order.
+trait Sink<'a> {
+    fn put(&mut self, name: Name, value: Obj);
+
+    /// As `put`, with a word of `Words`.
+    fn put_word(&mut self, name: Name, value: &'a Obj);
+}
+
 /// A record under construction.
 struct Building<'a> {
     list: ListBuilder<'a, { 2 * NAMES.len() }>,
@@ -103,21 +114,46 @@ impl<'a> Building<'a> {
     }
 
     #[inline]
+    fn finish(self) -> Record {
+        Record { names: Names(self.names), list: self.list.finish() }
+    }
+}
+
+impl<'a> Sink<'a> for Building<'a> {
+    #[inline]
     fn put(&mut self, name: Name, value: Obj) {
         self.name(name);
         self.list.push(value);
     }
 
-    /// As `put`, with a word of `Words`.
     #[inline]
     fn put_word(&mut self, name: Name, value: &'a Obj) {
         self.name(name);
         self.list.word(value);
     }
+}
+
+/// A message on its way into an array, element by element.
+struct Setting<'a> {
+    interp: Interp,
+    fields: &'a mut Fields,
+    words: &'a Words,
+    names: u16,
+    ok: bool,
+}
+
+impl<'a> Sink<'a> for Setting<'_> {
+    #[inline]
+    fn put(&mut self, name: Name, value: Obj) {
+        self.put_word(name, &value);
+    }
 
     #[inline]
-    fn finish(self) -> Record {
-        Record { names: Names(self.names), list: self.list.finish() }
+    fn put_word(&mut self, name: Name, value: &Obj) {
+        let i = name as usize;
+        // A trace on an element may fail; those after it are left alone, as `array set` does.
+        self.ok = self.ok && self.fields.set(self.interp, i, &self.words.names[i], value);
+        self.names |= 1 << i;
     }
 }
 
@@ -176,6 +212,20 @@ impl Words {
         text_key: bool,
     ) -> Building<'a> {
         let mut out = Building::new(self);
+        self.put_message(m, topic, encoding, text_key, &mut out);
+        out
+    }
+
+    /// As `build`, into any sink.
+    #[inline]
+    fn put_message<'a>(
+        &'a self,
+        m: MessageRef<'_>,
+        topic: Option<&'a Obj>,
+        encoding: &Encoding,
+        text_key: bool,
+        out: &mut impl Sink<'a>,
+    ) {
         let mut bad = false;
         let mut value = |bytes: Option<&[u8]>| {
             let (o, failed) = encoding.decode(bytes.unwrap_or(&[]));
@@ -217,7 +267,6 @@ impl Words {
         if bad {
             out.put_word(Name::EncodingError, &self.one);
         }
-        out
     }
 
     /// A message as a record, for an array.
@@ -292,16 +341,49 @@ impl Words {
         if !set {
             return Err(crate::error::Error::Raised);
         }
-        let Names(there) = known.replace(record.names).unwrap_or(Names(u16::MAX));
-        let gone = there & !record.names.0;
-        if gone != 0 {
-            for (i, name) in self.names.iter().enumerate() {
-                if gone & 1 << i != 0 {
-                    interp.unset_element(array, name);
-                }
-            }
+        for (_, name) in self.gone(record.names, known) {
+            interp.unset_element(array, name);
         }
         Ok(())
+    }
+
+    /// As `set_array` with a message, whose elements are looked up once for a whole batch.
+    pub fn set_fields(
+        &self,
+        interp: Interp,
+        fields: &mut Fields,
+        held: &Held,
+        encoding: &Encoding,
+        known: &mut Option<Names>,
+    ) -> Result<()> {
+        let mut out = Setting { interp, fields, words: self, names: 0, ok: true };
+        self.put_message(held.message.view(), Some(&held.part.name), encoding, false, &mut out);
+        let Setting { names, ok, .. } = out;
+        if !ok {
+            return Err(crate::error::Error::Raised);
+        }
+        for (i, name) in self.gone(Names(names), known) {
+            fields.unset(interp, i, name);
+        }
+        Ok(())
+    }
+
+    /// Ends what `set_fields` began, in the frame of the array.
+    pub fn release(&self, interp: Interp, fields: &mut Fields) {
+        fields.release(interp, &self.names);
+    }
+
+    /// The elements that an array has too many: those of `known`, which becomes `names`.
+    #[inline]
+    fn gone(&self, names: Names, known: &mut Option<Names>) -> impl Iterator<Item = (usize, &Obj)> {
+        let Names(there) = known.replace(names).unwrap_or(Names(u16::MAX));
+        let mut gone = there & !names.0 & ((1 << NAMES.len()) - 1);
+        std::iter::from_fn(move || {
+            let i = gone.trailing_zeros() as usize;
+            let name = self.names.get(i)?;
+            gone &= gone - 1;
+            Some((i, name))
+        })
     }
 
     /// One field of a message by its name, absent ones empty, for `-fields`.

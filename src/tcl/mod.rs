@@ -7,6 +7,7 @@
 pub mod callback;
 pub mod clock;
 pub mod command;
+pub mod elements;
 pub mod error;
 pub mod event;
 pub mod guard;
@@ -21,6 +22,7 @@ pub mod usage;
 pub mod utf;
 
 pub use callback::{Prefix, Slot};
+pub use elements::Elements;
 pub use error::Error;
 pub use interp::{ArraySet, Interp, State};
 pub use list::ListBuilder;

@@ -22,6 +22,9 @@ pub const TCL_GLOBAL_ONLY: c_int = 1;
 pub const TCL_LEAVE_ERR_MSG: c_int = 0x200;
 pub const TCL_EVAL_GLOBAL: c_int = 0x20000;
 
+pub const TCL_TRACE_UNSETS: c_int = 0x40;
+pub const TCL_TRACE_DESTROYED: c_int = 0x80;
+
 pub const TCL_SERVICE_ALL: c_int = 1;
 
 pub const TCL_FILE_EVENTS: c_int = 1 << 3;
@@ -37,6 +40,8 @@ pub type Tcl_TimerToken = *mut Tcl_TimerToken_;
 pub enum Tcl_Namespace {}
 pub enum Tcl_ObjType {}
 pub enum Tcl_Encoding {}
+/// A variable of Tcl's, opaque; null for none.
+pub type Tcl_Var = *mut c_void;
 
 /// `Tcl_DString`: a pointer, a length and a capacity (`int` in 8.6, `ptrdiff_t` in 9) and 200 bytes.
 #[repr(C)]
@@ -95,6 +100,13 @@ pub type NRPostProc =
     unsafe extern "C-unwind" fn(*mut *mut c_void, *mut Tcl_Interp, c_int) -> c_int;
 pub type DataProc = unsafe extern "C" fn(*mut c_void);
 pub type EventFlagsProc = unsafe extern "C" fn(*mut c_void, c_int);
+pub type TraceProc = unsafe extern "C" fn(
+    *mut c_void,
+    *mut Tcl_Interp,
+    *const c_char,
+    *const c_char,
+    c_int,
+) -> *mut c_char;
 pub type InterpDeleteProc = unsafe extern "C" fn(*mut c_void, *mut Tcl_Interp);
 
 #[repr(C)]
@@ -108,8 +120,15 @@ struct InterpHead {
 #[repr(C)]
 struct StubsHead {
     magic: c_int,
-    hooks: *const c_void,
+    hooks: *const Hooks,
     slots: [*const c_void; 0],
+}
+
+/// `TclStubHooks` (tclDecls.h): the tables that hang on the public one.
+#[repr(C)]
+struct Hooks {
+    platform: *const StubsHead,
+    internal: *const StubsHead,
 }
 
 const MAGIC_8: c_uint = 0xFCA3_BACF;
@@ -117,6 +136,9 @@ const MAGIC_9: c_uint = 0xFCA3_BACB + size_of::<*const c_void>() as c_uint;
 
 static SLOTS: AtomicPtr<*const c_void> = AtomicPtr::new(ptr::null_mut());
 static TCL9: AtomicBool = AtomicBool::new(false);
+/// Slots of Tcl's internal stub table, where they are known to mean what [`lookup_var`] and
+/// [`ptr_set_var`] say.
+static INTERNAL: AtomicPtr<*const c_void> = AtomicPtr::new(ptr::null_mut());
 static BYTEARRAY: AtomicPtr<Tcl_ObjType> = AtomicPtr::new(ptr::null_mut());
 
 /// Reads the stub table from the interpreter's head and keeps it for the process.
@@ -147,8 +169,105 @@ pub unsafe fn init(interp: *mut Tcl_Interp) -> bool {
         incr(probe);
         BYTEARRAY.store((*probe).type_ptr.cast_mut(), Ordering::Release);
         decr(probe);
+        INTERNAL.store(internal_slots(stubs), Ordering::Release);
     }
     true
+}
+
+/// The internal stub table's slots; null where Tcl is none of the releases whose tclInt.decls have
+/// been read: internal functions may change with a minor version.
+///
+/// # Safety
+/// `stubs` is Tcl's stub table, and `SLOTS` is set.
+unsafe fn internal_slots(stubs: *const StubsHead) -> *mut *const c_void {
+    let (mut major, mut minor, mut patch) = (0, 0, 0);
+    // SAFETY: three numbers to fill, the fourth is not wanted; a table's hooks are null or those
+    // that tclDecls.h says, and every table starts with the magic number.
+    unsafe {
+        version(&mut major, &mut minor, &mut patch, ptr::null_mut());
+        // 8.6.13 is the oldest release that was tried.
+        let known = matches!((major, minor), (8, 6) if patch >= 13) || (major, minor) == (9, 0);
+        let hooks = (*stubs).hooks;
+        if !known || hooks.is_null() || (*hooks).internal.is_null() {
+            return ptr::null_mut();
+        }
+        let table = (*hooks).internal;
+        if (*table).magic != (*stubs).magic {
+            return ptr::null_mut();
+        }
+        ptr::addr_of!((*table).slots).cast_mut().cast()
+    }
+}
+
+/// Whether [`lookup_var`] and [`ptr_set_var`] may be called.
+#[inline]
+pub fn has_variable_pointers() -> bool {
+    !INTERNAL.load(Ordering::Acquire).is_null()
+}
+
+/// `TclLookupVar`, slot 58 of the internal table: the variable of a name, and its array's.
+///
+/// # Safety
+/// As Tcl's; only where [`has_variable_pointers`].
+#[allow(clippy::too_many_arguments)] // Tcl's own.
+pub unsafe fn lookup_var(
+    i: *mut Tcl_Interp,
+    p1: *const c_char,
+    p2: *const c_char,
+    flags: c_int,
+    message: *const c_char,
+    create1: c_int,
+    create2: c_int,
+    array: *mut Tcl_Var,
+) -> Tcl_Var {
+    type Function = unsafe extern "C-unwind" fn(
+        *mut Tcl_Interp,
+        *const c_char,
+        *const c_char,
+        c_int,
+        *const c_char,
+        c_int,
+        c_int,
+        *mut Tcl_Var,
+    ) -> Tcl_Var;
+    // SAFETY: the slot holds a function of this signature in the releases that are let in.
+    unsafe {
+        transmute::<*const c_void, Function>(*INTERNAL.load(Ordering::Acquire).add(58))(
+            i, p1, p2, flags, message, create1, create2, array,
+        )
+    }
+}
+
+/// `TclPtrSetVar`, slot 253 of the internal table: sets a variable, as `Tcl_ObjSetVar2` does for one
+/// that it has looked up by its name.
+///
+/// # Safety
+/// As Tcl's: variable and array are alive; only where [`has_variable_pointers`].
+#[inline]
+pub unsafe fn ptr_set_var(
+    i: *mut Tcl_Interp,
+    var: Tcl_Var,
+    array: Tcl_Var,
+    p1: *mut Tcl_Obj,
+    p2: *mut Tcl_Obj,
+    value: *mut Tcl_Obj,
+    flags: c_int,
+) -> *mut Tcl_Obj {
+    type Function = unsafe extern "C-unwind" fn(
+        *mut Tcl_Interp,
+        Tcl_Var,
+        Tcl_Var,
+        *mut Tcl_Obj,
+        *mut Tcl_Obj,
+        *mut Tcl_Obj,
+        c_int,
+    ) -> *mut Tcl_Obj;
+    // SAFETY: the slot holds a function of this signature in the releases that are let in.
+    unsafe {
+        transmute::<*const c_void, Function>(*INTERNAL.load(Ordering::Acquire).add(253))(
+            i, var, array, p1, p2, value, flags,
+        )
+    }
 }
 
 /// Whether the process runs Tcl 9 (else 8.6).
@@ -258,7 +377,11 @@ stubs! {
     233 set_service_mode(mode: c_int) -> c_int;
     234 set_error_code(i: *mut Tcl_Interp, o: *mut Tcl_Obj);
     235 set_result(i: *mut Tcl_Interp, o: *mut Tcl_Obj);
+    248 trace_var2(i: *mut Tcl_Interp, p1: *const c_char, p2: *const c_char, flags: c_int, f: TraceProc, data: *mut c_void) -> c_int;
     254 unset_var2(i: *mut Tcl_Interp, p1: *const c_char, p2: *const c_char, flags: c_int) -> c_int;
+    256 untrace_var2(i: *mut Tcl_Interp, p1: *const c_char, p2: *const c_char, flags: c_int, f: TraceProc, data: *mut c_void);
+    262 var_trace_info2(i: *mut Tcl_Interp, p1: *const c_char, p2: *const c_char, flags: c_int, f: TraceProc, previous: *mut c_void) -> *mut c_void;
+    279 version(major: *mut c_int, minor: *mut c_int, patch: *mut c_int, kind: *mut c_int);
     299 free_encoding(e: *mut Tcl_Encoding);
     301 get_encoding(i: *mut Tcl_Interp, name: *const c_char) -> *mut Tcl_Encoding;
     288 create_thread_exit_handler(f: DataProc, data: *mut c_void);
