@@ -7,7 +7,7 @@ use super::encoding::Encoding;
 use super::reader::Held;
 use crate::error::{guiding_detail, Result};
 use crate::rdk::{self, MessageRef, TimestampType};
-use crate::tcl::{ArraySet, Elements, Interp, ListBuilder, Obj};
+use crate::tcl::{Again, ArraySet, Elements, Interp, ListBuilder, Obj};
 
 /// The names that records have, in the contract's order; a bit each in [`Names`].
 const NAMES: [&str; 13] = [
@@ -47,6 +47,17 @@ enum Name {
 #[derive(Copy, Clone, PartialEq, Eq, Default)]
 pub struct Names(u16);
 
+impl Names {
+    /// Whether they are those of a message without anything out of the ordinary.
+    fn are_plain(self) -> bool {
+        let odd = 1 << Name::Headers as u16
+            | 1 << Name::Tombstone as u16
+            | 1 << Name::EncodingError as u16
+            | 1 << Name::Error as u16;
+        self.0 & odd == 0
+    }
+}
+
 /// A message or an error as a list of names and values, and which names these are.
 pub struct Record {
     pub list: Obj,
@@ -66,7 +77,21 @@ pub struct Words {
     last: RefCell<(usize, Obj)>,
     /// The last partition number.
     partition: RefCell<(i32, Obj)>,
+    /// The last plain message.
+    message: RefCell<Option<Last>>,
 }
+
+/// A message that was made a dict: the next one is the same value again if nobody has kept it.
+struct Last {
+    value: Again,
+    topic: Obj,
+    partition: i32,
+    kind: TimestampType,
+    has_key: bool,
+}
+
+/// The largest payload of a message that is kept for the next one to take its place.
+const KEPT: usize = 64 * 1024;
 
 impl Default for Words {
     fn default() -> Words {
@@ -79,6 +104,7 @@ impl Default for Words {
             topics: RefCell::default(),
             last: RefCell::new((0, Obj::empty())),
             partition: RefCell::new((0, Obj::int(0))),
+            message: RefCell::new(None),
         }
     }
 }
@@ -278,14 +304,69 @@ impl Words {
     /// A message as a dict.
     #[inline]
     pub fn dict(&self, held: &Held, encoding: &Encoding) -> Obj {
-        self.record(held, encoding).list
+        self.plain(held.message.view(), &held.part.name, encoding)
     }
 
     /// A message as a dict for a consumer's callback, with the key that KafkaTcl 2.4 gave there if
     /// `old` asks for it.
     #[inline]
     pub fn callback_dict(&self, held: &Held, encoding: &Encoding, old: bool) -> Obj {
-        self.build(held.message.view(), Some(&held.part.name), encoding, old).finish().list
+        if old {
+            let (m, topic) = (held.message.view(), &held.part.name);
+            return self.build(m, Some(topic), encoding, true).finish().list;
+        }
+        self.dict(held, encoding)
+    }
+
+    /// A message as a dict: the last one's value with what differs, if nobody has kept that.
+    #[inline]
+    fn plain(&self, m: MessageRef<'_>, topic: &Obj, encoding: &Encoding) -> Obj {
+        if let Some(o) = self.again(m, topic, encoding) {
+            return o;
+        }
+        let Record { list, names } = self.build(m, Some(topic), encoding, false).finish();
+        let last = match (m.payload(), m.timestamp()) {
+            (Some(payload), Some((_, kind))) if payload.len() <= KEPT && names.are_plain() => {
+                Some(Last {
+                    value: Again::new(&list),
+                    topic: topic.clone(),
+                    partition: m.partition(),
+                    kind,
+                    has_key: m.key().is_some(),
+                })
+            }
+            _ => None,
+        };
+        let old = self.message.replace(last);
+        drop(old);
+        list
+    }
+
+    #[inline]
+    fn again(&self, m: MessageRef<'_>, topic: &Obj, encoding: &Encoding) -> Option<Obj> {
+        let last = self.message.borrow();
+        let last = last.as_ref()?;
+        let (ms, kind) = m.timestamp()?;
+        let payload = m.payload().filter(|p| p.len() <= KEPT)?;
+        let same = last.topic.ptr() == topic.ptr()
+            && last.partition == m.partition()
+            && last.kind == kind
+            && last.has_key == m.key().is_some();
+        if !same || !last.value.is_free() || m.headers().is_some() {
+            return None;
+        }
+        let whole = |(o, failed): (Obj, bool)| (!failed).then_some(o);
+        let changed = [
+            Some((0, Name::Payload, whole(encoding.decode(payload))?)),
+            Some((2, Name::Offset, super::tps::offset_obj(m.offset()))),
+            Some((3, Name::Timestamp, Obj::int(ms))),
+            match m.key() {
+                Some(key) => Some((5, Name::Key, whole(encoding.decode(key))?)),
+                None => None,
+            },
+        ];
+        let pairs = changed.into_iter().flatten();
+        last.value.with(pairs.map(|(i, name, value)| (i, &self.names[name as usize], value)))
     }
 
     /// A delivery report: the message; when it failed, with the error appended.
@@ -296,10 +377,11 @@ impl Words {
         encoding: &Encoding,
         explain: impl FnOnce(rdk::Error) -> rdk::Error,
     ) -> Obj {
+        let Some(code) = m.error() else {
+            return self.plain(m, &self.topic(m), encoding);
+        };
         let mut out = self.build(m, None, encoding, false);
-        if let Some(code) = m.error() {
-            put_error(&explain(rdk::Error::with_detail(code, m.error_text())), &mut out);
-        }
+        put_error(&explain(rdk::Error::with_detail(code, m.error_text())), &mut out);
         out.finish().list
     }
 

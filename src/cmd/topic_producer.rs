@@ -130,6 +130,16 @@ fn produce(c: &C<'_>) -> Out {
     let core = topic.core();
     core.drain_news();
     let partition = message::partition(c.args.at(0)?)?;
+    // What most calls are: no options, and bytes as they stand.
+    let plain = !c.args.has_options() && topic.partitioner.is_none();
+    if plain && *topic.encoding.borrow() == Encoding::Binary {
+        let payload = c.args.at(1)?.get_bytes("payload")?;
+        let key = c.args.get(2).map(|k| k.get_bytes("key")).transpose()?;
+        if topic.topic.produce(partition, Some(payload), key, 0).is_ok() {
+            return Ok(Flow::Empty);
+        }
+        // A refusal is dealt with below, where the message is tried once more.
+    }
     let message = Message::sort(&c.args, 1)?;
     let (mut command, mut block) = (None, None);
     if c.args.has_options() {

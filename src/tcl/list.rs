@@ -1,4 +1,5 @@
-//! A Tcl list that is put together on the stack and made with its final length.
+//! Lists of names and values: put together on the stack and made with their final length, and used
+//! again where nobody kept them.
 
 use std::marker::PhantomData;
 
@@ -47,6 +48,55 @@ impl<'a, const N: usize> ListBuilder<'a, N> {
     pub fn finish(self) -> Obj {
         // SAFETY: `count` live values; Tcl takes a reference of its own to each.
         unsafe { Obj::borrow(sys::new_list(self.count as isize, self.items.as_ptr())) }
+    }
+}
+
+/// A list of names and values that was handed out, and that we may use again once nobody else has it.
+pub struct Again(Obj);
+
+impl Again {
+    pub fn new(list: &Obj) -> Again {
+        Again(list.clone())
+    }
+
+    /// Whether nobody else has the value.
+    #[inline]
+    pub fn is_free(&self) -> bool {
+        // SAFETY: a live value.
+        unsafe { sys::is_sole(self.0.ptr()) }
+    }
+
+    /// The value with some of its pairs changed, each by the number of its pair and its name; none when
+    /// somebody kept it, or made something else of it than a list or a dict.
+    ///
+    /// What is held here alone can be changed in place without anybody's notice: Tcl's own commands do
+    /// so with values that are not shared. A script that has read the value as a dict gets a dict then,
+    /// which spares it the conversion of a list.
+    #[inline]
+    pub fn with<'a>(&self, pairs: impl IntoIterator<Item = (usize, &'a Obj, Obj)>) -> Option<Obj> {
+        let o = self.0.ptr();
+        // SAFETY: a live value; the changes are made only while its one reference is ours, to the kind
+        // of value that it is, and Tcl takes references of its own to what it is given.
+        unsafe {
+            if !self.is_free() {
+                return None;
+            }
+            let dict = sys::dict_rep(o);
+            if !dict && !sys::list_rep(o) {
+                return None;
+            }
+            for (i, name, value) in pairs {
+                let done = if dict {
+                    sys::dict_put(std::ptr::null_mut(), o, name.ptr(), value.ptr())
+                } else {
+                    sys::list_put(o, 2 * i + 1, value.ptr())
+                };
+                if done != sys::TCL_OK {
+                    return None;
+                }
+            }
+        }
+        Some(self.0.clone())
     }
 }
 

@@ -52,7 +52,7 @@ pub struct Tcl_DString {
 }
 
 /// The public head of `Tcl_Obj` (tcl.h): the same offsets in 8.6 and 9 on every 64-bit platform,
-/// for `int` members are padded to pointer size. Only [`byte_rep`], [`incr`] and [`decr`] look at it.
+/// for `int` members are padded to pointer size. Only this module looks at it.
 #[repr(C)]
 pub struct Tcl_Obj {
     ref_count: usize,
@@ -140,6 +140,8 @@ static TCL9: AtomicBool = AtomicBool::new(false);
 /// [`ptr_set_var`] say.
 static INTERNAL: AtomicPtr<*const c_void> = AtomicPtr::new(ptr::null_mut());
 static BYTEARRAY: AtomicPtr<Tcl_ObjType> = AtomicPtr::new(ptr::null_mut());
+static LIST: AtomicPtr<Tcl_ObjType> = AtomicPtr::new(ptr::null_mut());
+static DICT: AtomicPtr<Tcl_ObjType> = AtomicPtr::new(ptr::null_mut());
 
 /// Reads the stub table from the interpreter's head and keeps it for the process.
 ///
@@ -162,16 +164,29 @@ pub unsafe fn init(interp: *mut Tcl_Interp) -> bool {
     // SAFETY: the slots follow the head.
     let slots = unsafe { ptr::addr_of!((*stubs).slots) };
     SLOTS.store(slots.cast_mut().cast(), Ordering::Release);
-    // In 9 the type is registered no more; there a new byte array tells it.
-    // SAFETY: the table is set; the object is ours and freed at once.
+    // In 9 types are registered no more; there a new value tells its own.
+    // SAFETY: the table is set; the values are new, and freed by `learn`.
     unsafe {
-        let probe = new_bytes(ptr::null(), 0);
-        incr(probe);
-        BYTEARRAY.store((*probe).type_ptr.cast_mut(), Ordering::Release);
-        decr(probe);
+        learn(&BYTEARRAY, new_bytes(ptr::null(), 0));
+        let word = new_bytes(ptr::null(), 0);
+        learn(&LIST, new_list(1, &word));
+        learn(&DICT, new_dict());
         INTERNAL.store(internal_slots(stubs), Ordering::Release);
     }
     true
+}
+
+/// Keeps the type of a value that nobody else has, and frees it.
+///
+/// # Safety
+/// The stub table is set; `probe` is new.
+unsafe fn learn(type_: &AtomicPtr<Tcl_ObjType>, probe: *mut Tcl_Obj) {
+    // SAFETY: by the contract above.
+    unsafe {
+        incr(probe);
+        type_.store((*probe).type_ptr.cast_mut(), Ordering::Release);
+        decr(probe);
+    }
 }
 
 /// The internal stub table's slots; null where Tcl is none of the releases whose tclInt.decls have
@@ -392,6 +407,7 @@ stubs! {
     488 new_wide(v: i64) -> *mut Tcl_Obj;
     494 dict_put(i: *mut Tcl_Interp, d: *mut Tcl_Obj, k: *mut Tcl_Obj, v: *mut Tcl_Obj) -> c_int;
     495 dict_get(i: *mut Tcl_Interp, d: *mut Tcl_Obj, k: *mut Tcl_Obj, v: *mut *mut Tcl_Obj) -> c_int;
+    503 new_dict() -> *mut Tcl_Obj;
     506 create_namespace(i: *mut Tcl_Interp, name: *const c_char, data: *mut c_void, f: *const c_void) -> *mut Tcl_Namespace;
     509 export(i: *mut Tcl_Interp, ns: *mut Tcl_Namespace, pattern: *const c_char, reset: c_int) -> c_int;
     514 find_namespace(i: *mut Tcl_Interp, name: *const c_char, ctx: *mut Tcl_Namespace, flags: c_int) -> *mut Tcl_Namespace;
@@ -502,6 +518,80 @@ pub unsafe fn decr(o: *mut Tcl_Obj) {
 pub unsafe fn byte_rep(o: *mut Tcl_Obj) -> bool {
     // SAFETY: the caller holds a live object; the head is public (tcl.h) and only read.
     unsafe { (*o).bytes.is_null() && ptr::eq((*o).type_ptr, BYTEARRAY.load(Ordering::Relaxed)) }
+}
+
+/// Whether a value is a list now, as Tcl holds it.
+#[inline]
+pub unsafe fn list_rep(o: *mut Tcl_Obj) -> bool {
+    // SAFETY: as for `byte_rep`.
+    unsafe { ptr::eq((*o).type_ptr, LIST.load(Ordering::Relaxed)) }
+}
+
+/// Whether a value is a dict now, as Tcl holds it.
+#[inline]
+pub unsafe fn dict_rep(o: *mut Tcl_Obj) -> bool {
+    // SAFETY: as for `byte_rep`.
+    unsafe { ptr::eq((*o).type_ptr, DICT.load(Ordering::Relaxed)) }
+}
+
+/// Whether a value has one reference only: then nobody sees a change of it but its holder
+/// (`Tcl_IsShared`).
+#[inline]
+pub unsafe fn is_sole(o: *mut Tcl_Obj) -> bool {
+    // SAFETY: the caller holds a live value of this thread.
+    unsafe {
+        if is_tcl9() {
+            *o.cast::<isize>() == 1
+        } else {
+            *o.cast::<c_int>() == 1
+        }
+    }
+}
+
+/// `Tcl_ListObjReplace` of one element by another.
+///
+/// # Safety
+/// A list that nobody shares, with more than `at` elements.
+#[inline]
+pub unsafe fn list_put(list: *mut Tcl_Obj, at: usize, value: *mut Tcl_Obj) -> c_int {
+    // SAFETY: slot 48 has this signature, lengths being `int` in 8.6 and `ptrdiff_t` in 9.
+    unsafe {
+        if is_tcl9() {
+            type Function = unsafe extern "C" fn(
+                *mut Tcl_Interp,
+                *mut Tcl_Obj,
+                isize,
+                isize,
+                isize,
+                *const *mut Tcl_Obj,
+            ) -> c_int;
+            transmute::<*const c_void, Function>(slot(48))(
+                ptr::null_mut(),
+                list,
+                at as isize,
+                1,
+                1,
+                &value,
+            )
+        } else {
+            type Function = unsafe extern "C" fn(
+                *mut Tcl_Interp,
+                *mut Tcl_Obj,
+                c_int,
+                c_int,
+                c_int,
+                *const *mut Tcl_Obj,
+            ) -> c_int;
+            transmute::<*const c_void, Function>(slot(48))(
+                ptr::null_mut(),
+                list,
+                at as c_int,
+                1,
+                1,
+                &value,
+            )
+        }
+    }
 }
 
 type Convert = unsafe fn(*mut Tcl_Encoding, *const c_char, isize, *mut Tcl_DString) -> *mut c_char;
