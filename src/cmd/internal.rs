@@ -39,6 +39,7 @@ static TABLE: Table<Internal> = Table::new(&[
         live_counts,
         "how many clients, entered clients, mocks and lingering objects live",
     ),
+    Row("waiting", "", waiting, "how many events wait in the main queues of all clients"),
     Row("firings", "", firings, "how often this thread's event source had something to do"),
     Row("cpu", "", cpu, "microseconds of CPU that this thread has used"),
     Row("codes", "", codes, "librdkafka's error codes: number, constant and text of each"),
@@ -150,6 +151,11 @@ fn live_counts(c: &C<'_>) -> Out {
     let words: Vec<Obj> =
         counts.iter().flat_map(|(name, n)| [Obj::text(name), Obj::int(*n as i64)]).collect();
     Ok(Obj::list(&words).into())
+}
+
+/// `waiting`
+fn waiting(_c: &C<'_>) -> Out {
+    Ok(Obj::int(live::waiting() as i64).into())
 }
 
 /// `firings`
