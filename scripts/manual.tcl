@@ -8,7 +8,8 @@
 #
 # Another doctools may break lines elsewhere. So doc/man/generated.txt says which one wrote
 # the pages, and the checksum of each source. Where this machine has another, --check
-# compares the checksums; they tell as well that a source was changed after its pages.
+# compares the checksums and says so; they tell as well that a source was changed after its
+# pages.
 
 package require Tcl 8.6-
 set root [file dirname [file dirname [file normalize [info script]]]]
@@ -110,11 +111,14 @@ if {[lindex [split [committed generated.txt] \n] 0] eq "doctools $doctools"} {
     foreach name [dict keys $pages] {
         if {[committed $name] eq ""} {lappend wrong $name}
     }
+    append not "another doctools than $doctools wrote doc/man: its sources were compared with their" \
+        " checksums, the pages were not compared"
 }
 if {![llength $wrong]} {
-    puts "doc/man is up to date"
+    puts [expr {[info exists not] ? $not : "doc/man is up to date"}]
     exit 0
 }
 foreach name $wrong {puts stderr "doc/man/$name is out of date"}
+if {[info exists not]} {puts stderr $not}
 puts stderr "run `make doc` and commit what it writes"
 exit 1

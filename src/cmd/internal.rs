@@ -39,6 +39,7 @@ static TABLE: Table<Internal> = Table::new(&[
         live_counts,
         "how many clients, entered clients, mocks and lingering objects live",
     ),
+    Row("waiting", "", waiting, "how many events wait in the main queues of all clients"),
     Row("firings", "", firings, "how often this thread's event source had something to do"),
     Row("array_watches", "", array_watches, "how many array elements long batches watch"),
     Row("cpu", "", cpu, "microseconds of CPU that this thread has used"),
@@ -156,6 +157,11 @@ fn live_counts(c: &C<'_>) -> Out {
 /// `array_watches`
 fn array_watches(_c: &C<'_>) -> Out {
     Ok(Obj::int(elements::watches() as i64).into())
+}
+
+/// `waiting`
+fn waiting(_c: &C<'_>) -> Out {
+    Ok(Obj::int(live::waiting() as i64).into())
 }
 
 /// `firings`

@@ -70,8 +70,8 @@ pub struct Live {
     store: Arc<Store>,
     pub linger: AtomicI32,
     pub logger: Arc<Logger>,
-    /// Messages whose reports are out of librdkafka's queue and not yet freed: they count in
-    /// `outq_len`, though they are delivered.
+    /// Messages whose reports are out of librdkafka's queue and not yet freed: librdkafka counts
+    /// them, though they are delivered.
     pub held: AtomicUsize,
     /// Set once the end has begun, so that it is begun once.
     pub finishing: AtomicBool,
@@ -142,9 +142,30 @@ impl Live {
         table().remove(&self.id);
     }
 
+    /// Messages that librdkafka has, those included whose reports were not freed yet. It tells their
+    /// number only together with that of the main queue's events, and these come at any moment. Only
+    /// the client's own thread takes some out: when as many were there before as after, none came.
+    /// (But for the end of the process, of which any thread may be in charge.)
+    pub fn messages(&self) -> usize {
+        let mut events = self.main.len();
+        loop {
+            let all = self.client.outq_len();
+            let now = self.main.len();
+            if now == events {
+                return all.saturating_sub(now);
+            }
+            events = now;
+        }
+    }
+
     /// Messages that are neither delivered nor failed yet.
     pub fn undelivered(&self) -> usize {
-        self.client.outq_len().saturating_sub(self.held.load(Ordering::Acquire))
+        self.messages().saturating_sub(self.held.load(Ordering::Acquire))
+    }
+
+    /// Whether no message is undelivered and no event unserved; for any thread.
+    pub fn all_served(&self) -> bool {
+        self.client.outq_len() <= self.held.load(Ordering::Acquire)
     }
 
     fn deadline(&self, start: Instant) -> Option<Instant> {
@@ -320,7 +341,7 @@ impl Live {
             *failed += self.serve(event);
         }
         let queue = match &self.end {
-            End::Delivery => return self.undelivered() == 0,
+            End::Delivery => return self.all_served(),
             End::Partitions(_) => return self.stopped(),
             End::Group(queue) => queue,
         };
@@ -399,4 +420,9 @@ pub fn say_lost(live: &Live, lost: usize) {
 /// How many clients are entered, for the tests of leaks.
 pub fn count() -> usize {
     table().len()
+}
+
+/// How many events wait in the main queues of all clients, for tests.
+pub fn waiting() -> usize {
+    table().values().filter(|live| !live.client.forked()).map(|live| live.main.len()).sum()
 }

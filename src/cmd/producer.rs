@@ -256,7 +256,7 @@ impl Serve for Producer {
             return;
         }
         let idle = || !self.core.has_kept() && self.core.calls.is_empty();
-        if self.core.live.undelivered() == 0 && self.core.main.is_empty() && idle() {
+        if self.core.live.all_served() && idle() {
             self.core.finish();
         } else if self.core.overdue() {
             self.give_up();
@@ -342,9 +342,8 @@ fn flush(c: &C<'_>) -> Out {
         core.live.hasten(timeout);
     }
     let left = |core: &Core, over: bool| {
-        let left = core.live.undelivered();
-        let end = left == 0 || over || core.life.get() == Life::Closed;
-        end.then(|| Obj::int(left as i64))
+        let end = core.live.all_served() || over || core.life.get() == Life::Closed;
+        end.then(|| Obj::int(core.live.undelivered() as i64))
     };
     if let Some(prefix) = command {
         return Ok(wait::watch(&core, timeout, prefix, move |core, over| left(core, over).map(Ok)));

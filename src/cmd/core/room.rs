@@ -7,14 +7,14 @@ use crate::tcl::Obj;
 impl Core {
     /// A message was refused because the queue is full.
     pub fn note_full(&self) {
-        self.full_at.set(self.client.outq_len());
+        self.full_at.set(self.live.messages());
     }
 
     /// Whether there is room for a message. librdkafka bounds the queue by messages and by bytes, and
     /// tells only how many messages there are: after a refusal there is room again once there are
     /// fewer. Reports that were not served count.
     pub fn has_room(&self) -> bool {
-        let queued = self.client.outq_len();
+        let queued = self.live.messages();
         let refused = match self.full_at.get() {
             0 => false,
             full => queued >= full,
