@@ -80,8 +80,10 @@ proc ::kafka::cli::ClientError {error} {
     if {[dict get $error fatal]} {
         variable fatal $text
     }
-    if {$text in $told} {return}
-    lappend told $text
+    # The same again, but for how often and when.
+    regsub -all {/(bootstrap|\d+)|\d+/\d+ | \(after [^;]*| ipv[46]#\S+} $text {} plain
+    if {$plain in $told} {return}
+    lappend told $plain
     Warn $text
 }
 

@@ -157,10 +157,12 @@ proc ::kafka::cli::ReadAll {reader group} {
             }
             # One who waits for a message sees it at once, one who reads many is not held up.
             Flush
-            if {$c(exit) || $c(stop) ne ""} {
-                if {!$group && [dict size $c(done)] == $c(partitions)} break
-                if {$group && [dict size $c(ends)] && [dict size $c(ends)] == [llength [$reader assignment]]} break
-            }
+        }
+        if {$group} {
+            # Others may take partitions over, so that those left are all at their ends.
+            if {$c(exit) && [dict size $c(ends)] && [dict size $c(ends)] == [llength [$reader assignment]]} break
+        } elseif {[dict size $c(done)] == $c(partitions)} {
+            break
         }
         $client poll 0
         CheckFatal

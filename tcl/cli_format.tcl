@@ -24,7 +24,7 @@ proc ::kafka::cli::Formatter {options} {
     foreach {conversion literal} $parts {
         switch -- $conversion {
             "" {}
-            %t {lappend words {[encoding convertto utf-8 $topic]}}
+            %t {lappend words {[Utf8 $topic]}}
             %p {lappend words {$partition}}
             %o {lappend words {$offset}}
             %T {lappend words {[expr {$timestamp eq "" ? -1 : $timestamp}]}}
@@ -84,7 +84,7 @@ proc ::kafka::cli::HeaderText {headers nulls} {
     set i 0
     foreach {name value} $headers {
         if {$i in $nulls} {set value NULL}
-        lappend texts "[encoding convertto utf-8 $name]=$value"
+        lappend texts "[Utf8 $name]=$value"
         incr i
     }
     return [join $texts ,]

@@ -31,6 +31,7 @@ proc ::kafka::cli::Do.lag {options groups} {
     WithAdmin admin $options {
         foreach group $groups {
             set lag [::kafka::tools::lag $group -admin $admin -timeout [Wait $options 30]]
+            if {![dict size $lag]} {Warn "group $group has committed nothing, and nobody reads in it"}
             dict for {place row} $lag {
                 lassign $place topic partition
                 if {[llength $topics] && $topic ni $topics} {continue}

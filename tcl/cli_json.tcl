@@ -21,7 +21,7 @@ proc ::kafka::cli::JsonString {bytes} {
 
 # JsonText text -- a string of text.
 proc ::kafka::cli::JsonText {text} {
-    JsonString [encoding convertto utf-8 $text]
+    JsonString [Utf8 $text]
 }
 
 # JsonList items -- an array of what is JSON already.

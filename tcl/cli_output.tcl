@@ -36,7 +36,23 @@ proc ::kafka::cli::Put {bytes} {
 
 # Say text -- write text to stdout.
 proc ::kafka::cli::Say {text} {
-    Put [encoding convertto utf-8 $text]
+    Put [Utf8 $text]
+}
+
+# Utf8 text -- its bytes. What is no character (half a surrogate pair) is no error.
+proc ::kafka::cli::Utf8 {text} {
+    if {[package vsatisfies [package provide Tcl] 9]} {
+        return [encoding convertto -profile tcl8 utf-8 $text]
+    }
+    return [encoding convertto utf-8 $text]
+}
+
+# Text bytes -- the text that they are, as far as they are any.
+proc ::kafka::cli::Text {bytes} {
+    if {[package vsatisfies [package provide Tcl] 9]} {
+        return [encoding convertfrom -profile replace utf-8 $bytes]
+    }
+    return [encoding convertfrom utf-8 $bytes]
 }
 
 # Flush -- have stdout written out.
@@ -147,5 +163,10 @@ proc ::kafka::cli::Table {head rows} {
 proc ::kafka::cli::Interruptible {} {
     variable interrupted 0
     if {[catch {package require Tclx}]} {return}
-    signal trap {INT TERM HUP} {set ::kafka::cli::interrupted 1}
+    foreach name {INT TERM HUP} {
+        # Who started us may have said that one is to be ignored, as nohup does.
+        if {[lindex [signal get $name] 0 1 0] ne "ignore"} {
+            signal trap $name {set ::kafka::cli::interrupted 1}
+        }
+    }
 }

@@ -133,6 +133,7 @@ proc ::kafka::cli::SendLines {channel} {
     variable p
     set p(done) 0
     set p(rest) ""
+    set p(look) 0
     if {$p(count) && $p(sent) >= $p(count)} {return}
     chan configure $channel -translation binary -blocking 0
     chan event $channel readable [list ::kafka::cli::Readable $channel]
@@ -172,18 +173,25 @@ proc ::kafka::cli::Tick {} {
 # Readable channel -- take what is there.
 proc ::kafka::cli::Readable {channel} {
     variable p
+    variable interrupted
+    if {$interrupted} {
+        set p(done) 1
+        return
+    }
     try {
         CheckFatal
-        # A delimiter may lie across two reads.
         append p(rest) [read $channel 65536]
         set from 0
         set width [string length $p(delimiter)]
-        while {[set to [string first $p(delimiter) $p(rest) $from]] >= 0} {
+        set look $p(look)
+        while {[set to [string first $p(delimiter) $p(rest) $look]] >= 0} {
             Line [string range $p(rest) $from $to-1]
-            set from [expr {$to + $width}]
+            set look [set from [expr {$to + $width}]]
             if {$p(done)} {return}
         }
         if {$from} {set p(rest) [string range $p(rest) $from end]}
+        # What was looked through is not looked through again; a delimiter may lie across two reads.
+        set p(look) [expr {max(0, [string length $p(rest)] - $width + 1)}]
         if {[eof $channel]} {
             if {$p(rest) ne ""} {Line $p(rest)}
             set p(done) 1
@@ -235,7 +243,7 @@ proc ::kafka::cli::SendJson {line} {
     try {
         set message [JsonRead $line]
         set topic $p(topic)
-        if {$topic eq ""} {set topic [encoding convertfrom utf-8 [JsonField $message topic string]]}
+        if {$topic eq ""} {set topic [Text [JsonField $message topic string]]}
         if {$topic eq ""} {JsonBad "it has no topic, and there is no -t"}
         set partition $p(partition)
         if {$partition eq ""} {set partition [JsonField $message partition number -1]}
@@ -257,7 +265,7 @@ proc ::kafka::cli::SendJson {line} {
                     JsonBad "its headers are no list of names and values"
                 }
                 if {$value eq {word null}} {set value {string {}}}
-                lappend headers [encoding convertfrom utf-8 [lindex $name 1]] [lindex $value 1]
+                lappend headers [Text [lindex $name 1]] [lindex $value 1]
             }
         }
         if {[llength $headers]} {lappend words -headers $headers}

@@ -200,8 +200,8 @@ proc ::kafka::cli::SettingValue {setting} {
 
 proc ::kafka::cli::SettingsText {config} {
     if {![dict size $config]} {return}
-    Table {SETTING VALUE SOURCE} [lmap {name setting} $config {
-        list $name [SettingValue $setting] [dict get $setting source]
+    Table {SETTING SOURCE VALUE} [lmap {name setting} $config {
+        list $name [dict get $setting source] [SettingValue $setting]
     }]
 }
 
