@@ -103,7 +103,9 @@ proc ::kafka::cli::Plain {message} {
 
 # Terminal channel -- whether it is one.
 proc ::kafka::cli::Terminal {channel} {
-    expr {![catch {chan configure $channel} options] && [dict exists $options -mode]}
+    # What terminals can be asked for differs between Tcl's versions, and files have none of it.
+    expr {![catch {chan configure $channel} options]
+        && ([dict exists $options -mode] || [dict exists $options -winsize])}
 }
 
 # Progress text -- show it on the terminal, if stderr is one, at most twice a second.

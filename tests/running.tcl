@@ -2,7 +2,7 @@
 
 namespace eval running {
     variable producer ""
-    namespace export program kafkat kcat scratch contents everyByte writer topicWith messages read0
+    namespace export program kafkat kcat scratch contents everyByte writer topicWith messages read0 signalPipe
 }
 
 proc running::program {} {
@@ -130,6 +130,12 @@ proc running::Rows {list width} {
         lappend rows [lrange $list $i [expr {$i + $width - 1}]]
     }
     return $rows
+}
+
+# signalPipe name pipe -- send a signal to what an `open |` has started. (A shell has kill, a small
+# system may have no program of that name.)
+proc running::signalPipe {name pipe} {
+    exec sh -c {kill -s "$0" "$1"} $name [lindex [pid $pipe] 0]
 }
 
 # read0 topic -- {partition key payload} of each message.
