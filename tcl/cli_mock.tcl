@@ -18,15 +18,8 @@ proc ::kafka::cli::Do.mock {options words} {
     dict for {name partitions} $topics {$cluster create_topic $name -partitions $partitions}
     Say [$cluster bootstrap]\n
     Flush
-    variable ended 0
-    if {![dict exists $options -no-stdin]} {
-        chan configure stdin -blocking 0
-        chan event stdin readable {
-            read stdin
-            if {[eof stdin]} {set ::kafka::cli::ended 1}
-        }
-    }
-    vwait ::kafka::cli::ended
-    chan configure stdin -blocking 1
+    # The cluster lives in threads of its own, so this one may as well wait.
+    if {[dict exists $options -no-stdin]} {vwait ::kafka::cli::forever}
+    while {![eof stdin]} {gets stdin}
     $cluster delete
 }

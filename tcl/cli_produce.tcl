@@ -76,7 +76,6 @@ proc ::kafka::cli::Do.produce {options files} {
     }
     Flush
     $producer close
-    Progress ""
     Clear
     Note "[Grouped [expr {$p(sent) - $p(failed)}]] messages delivered"
     if {$p(failed)} {Fail "[Grouped $p(failed)] of [Grouped $p(sent)] messages were not delivered: $p(reason)"}
@@ -135,7 +134,9 @@ proc ::kafka::cli::SendLines {channel} {
     set p(rest) ""
     set p(look) 0
     if {$p(count) && $p(sent) >= $p(count)} {return}
-    chan configure $channel -translation binary -blocking 0
+    # A terminal gives lines by itself, and would stay as we leave it for the shell if we are killed.
+    set p(terminal) [Terminal $channel]
+    chan configure $channel -translation binary -blocking $p(terminal)
     chan event $channel readable [list ::kafka::cli::Readable $channel]
     try {
         # A signal's handler runs between events, and wakes nobody: hence the timer.
@@ -180,7 +181,11 @@ proc ::kafka::cli::Readable {channel} {
     }
     try {
         CheckFatal
-        append p(rest) [read $channel 65536]
+        if {!$p(terminal)} {
+            append p(rest) [read $channel 65536]
+        } elseif {[gets $channel line] >= 0} {
+            append p(rest) $line\n
+        }
         set from 0
         set width [string length $p(delimiter)]
         set look $p(look)
@@ -197,7 +202,8 @@ proc ::kafka::cli::Readable {channel} {
             set p(done) 1
         }
         if {$p(tee)} {Flush}
-        Progress "[Grouped $p(sent)] messages sent"
+        # Who types sees what was sent.
+        if {!$p(terminal)} {Progress "[Grouped $p(sent)] messages sent"}
     } on error {message problem} {
         set p(error) [list $message $problem]
         set p(done) 1
