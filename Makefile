@@ -126,10 +126,16 @@ install: ## into $(DESTDIR)$(PREFIX)/lib/tcltk/kafka$(VERSION)
 	install -m 644 $(PACKAGE)/tcl/*.tcl "$(INSTALLDIR)/tcl"
 	install -d "$(DESTDIR)$(PREFIX)/share/man/mann"
 	install -m 644 doc/man/mann/*.n "$(DESTDIR)$(PREFIX)/share/man/mann"
+	cd "$(DESTDIR)$(PREFIX)" && install -d bin share/man/man1 share/bash-completion/completions
+	install -m 755 bin/kafkat "$(DESTDIR)$(PREFIX)/bin"
+	install -m 644 doc/man/man1/kafkat.1 "$(DESTDIR)$(PREFIX)/share/man/man1"
+	install -m 644 completions/kafkat.bash "$(DESTDIR)$(PREFIX)/share/bash-completion/completions/kafkat"
 
 uninstall: ## remove what install has put there
 	rm -rf "$(INSTALLDIR)"
 	for page in doc/man/mann/*.n; do rm -f "$(DESTDIR)$(PREFIX)/share/man/mann/$${page##*/}"; done
+	for file in bin/kafkat share/man/man1/kafkat.1 share/bash-completion/completions/kafkat; do \
+	    rm -f "$(DESTDIR)$(PREFIX)/$$file"; done
 
 clean: ## remove build/ and cargo's output
 	rm -rf build

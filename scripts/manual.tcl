@@ -64,7 +64,9 @@ proc pages {} {
         lappend sums "[format %08x [zlib crc32 [encoding convertto utf-8 [contents $source]]]] $name"
         if {[file extension $source] ne ".man"} {continue}
         set stem [file rootname $name]
-        dict set pages mann/$stem.n [page $source nroff]
+        # man looks for a page in the folder of its section.
+        regexp {\[manpage_begin \S+ (\S+)} [contents $source] - section
+        dict set pages man$section/$stem.$section [page $source nroff]
         dict set pages markdown/$stem.md [page $source markdown]
         dict set pages html/$stem.html [page $source html]
     }
@@ -82,7 +84,7 @@ proc committed {name} {
 # Pages whose source is gone.
 proc left {pages} {
     global manual
-    lmap file [glob -nocomplain -directory $manual mann/* markdown/* html/*] {
+    lmap file [glob -nocomplain -directory $manual man?/* markdown/* html/*] {
         set name [string range $file [string length $manual/] end]
         if {[dict exists $pages $name]} {continue}
         set name

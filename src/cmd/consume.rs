@@ -28,7 +28,7 @@ pub fn consume(c: &C<'_>) -> Out {
         Found::Message(held) => Verdict::Done(Some(given(&this, &held))),
         Found::Error(e) => Verdict::Done(Some(this.error_dict(&e))),
         Found::Nothing if over || !this.core().is_open() => Verdict::Done(None),
-        Found::End | Found::Nothing => Verdict::Wait,
+        Found::End(_) | Found::Nothing => Verdict::Wait,
     };
     Ok(Flow::Run(ServeTask::new(c.this.clone(), timeout, verdict).reading()))
 }

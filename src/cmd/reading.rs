@@ -82,7 +82,7 @@ pub enum Found {
     Message(Held),
     Error(ClientError),
     /// The end of a partition.
-    End,
+    End(Held),
     Nothing,
 }
 
@@ -90,7 +90,7 @@ pub enum Found {
 pub fn next<R: Reading>(this: &R) -> Found {
     loop {
         match next_or_end(this) {
-            Found::End => {}
+            Found::End(_) => {}
             other => return other,
         }
     }
@@ -107,7 +107,7 @@ fn next_or_end<R: Reading>(this: &R) -> Found {
     let place = |error, topic, partition| Found::Error(ClientError { error, topic, partition });
     match this.reader().next_or_end() {
         Ok(None) => Found::Nothing,
-        Ok(Some(held)) if held.is_end() => Found::End,
+        Ok(Some(held)) if held.is_end() => Found::End(held),
         Ok(Some(held)) => match held.message.error() {
             None => Found::Message(held),
             Some(code) => {
@@ -175,7 +175,7 @@ pub fn array<R: Reading>(
             Err(e) => Verdict::Fail(e),
         },
         Found::Error(e) => Verdict::Fail(located(e).into()),
-        Found::End => nothing(Without::End),
+        Found::End(_) => nothing(Without::End),
         Found::Nothing if over || !reader.is_open() => nothing(Without::Time),
         Found::Nothing => Verdict::Wait,
     };
@@ -216,6 +216,7 @@ pub fn list<R: Reading>(this: &Rc<R>, args: &Args<'_>, first: usize) -> Result<F
         }
         None => None,
     };
+    let ends = fields.as_ref().is_some_and(|f| f.contains(&Field::End));
     begin(&**this, "consume_list")?;
     let reader = this.clone();
     let mut out: Vec<Obj> = Vec::new();
@@ -223,7 +224,13 @@ pub fn list<R: Reading>(this: &Rc<R>, args: &Args<'_>, first: usize) -> Result<F
     let verdict = move |over: bool, _| {
         let words = &reader.core().words;
         while n < most {
-            match next(&*reader) {
+            match if ends { next_or_end(&*reader) } else { next(&*reader) } {
+                // It stands where a message would, and is none: nothing of it counts.
+                Found::End(held) => {
+                    let m = held.message.view();
+                    out.extend(fields.iter().flatten().map(|f| words.end_field(m, *f)));
+                    n += 1;
+                }
                 Found::Message(held) => {
                     let m = held.message.view();
                     let encoding = reader.encoding();
@@ -243,7 +250,7 @@ pub fn list<R: Reading>(this: &Rc<R>, args: &Args<'_>, first: usize) -> Result<F
                     reader.keep_error(e);
                     return Verdict::Done(Some(Obj::list(&out)));
                 }
-                Found::End | Found::Nothing => break,
+                Found::Nothing => break,
             }
         }
         if n >= least || over || !reader.is_open() {
@@ -363,7 +370,7 @@ impl<R: Reading> Batch<R> {
     /// Puts the next message or error into the array; true when there is one.
     fn prepare(&mut self, interp: Interp) -> Result<bool> {
         match next(&*self.this) {
-            Found::End | Found::Nothing => Ok(false),
+            Found::End(_) | Found::Nothing => Ok(false),
             Found::Message(held) => {
                 if let Err(e) = self.set(interp, &held) {
                     self.this.reader().put_back(held);

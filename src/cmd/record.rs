@@ -496,8 +496,40 @@ impl Words {
                     .collect();
                 Obj::list(&list)
             }
+            Field::Nulls => nulls(m),
+            Field::Broker => m.broker().map_or_else(Obj::empty, |id| Obj::int(id.into())),
+            Field::End => Obj::empty(),
         }
     }
+
+    /// A field of what stands at the end of a partition in a message's place.
+    pub fn end_field(&self, m: MessageRef<'_>, field: Field) -> Obj {
+        match field {
+            Field::Partition => self.partition(m.partition()),
+            Field::Offset => Obj::int(m.offset()),
+            Field::Topic => self.topic(m),
+            Field::End => self.one.clone(),
+            _ => Obj::empty(),
+        }
+    }
+}
+
+/// What of a message is null, where an empty value says no more: `key`, `payload`, and the indices of
+/// headers.
+fn nulls(m: MessageRef<'_>) -> Obj {
+    let mut list = Vec::new();
+    if m.key().is_none() {
+        list.push(Obj::text("key"));
+    }
+    if m.payload().is_none() {
+        list.push(Obj::text("payload"));
+    }
+    for (i, (_, value)) in m.headers().into_iter().flatten().enumerate() {
+        if value.is_none() {
+            list.push(Obj::int(i as i64));
+        }
+    }
+    Obj::list(&list)
 }
 
 fn put_error(e: &rdk::Error, out: &mut Building<'_>) {
@@ -518,10 +550,16 @@ pub enum Field {
     TimestampType,
     Headers,
     Tombstone,
+    /// What is null rather than empty.
+    Nulls,
+    /// The broker that the message came from.
+    Broker,
+    /// Set for what is the end of a partition and no message; asking for it has ends told.
+    End,
 }
 
 impl Field {
-    const ALL: [(&'static str, Field); 9] = [
+    const ALL: [(&'static str, Field); 12] = [
         ("payload", Field::Payload),
         ("partition", Field::Partition),
         ("offset", Field::Offset),
@@ -531,6 +569,9 @@ impl Field {
         ("timestamp_type", Field::TimestampType),
         ("headers", Field::Headers),
         ("tombstone", Field::Tombstone),
+        ("nulls", Field::Nulls),
+        ("broker", Field::Broker),
+        ("end", Field::End),
     ];
 
     pub fn parse(word: &Obj) -> Result<Field> {

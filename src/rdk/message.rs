@@ -147,6 +147,13 @@ impl<'a> MessageRef<'a> {
         }
     }
 
+    /// The broker that a message came from or went to, where that is known.
+    pub fn broker(self) -> Option<i32> {
+        // SAFETY: a valid message.
+        let id = unsafe { raw::rd_kafka_message_broker_id(self.raw) };
+        (id >= 0).then_some(id)
+    }
+
     /// Whether a consumed message is known to have no headers without asking librdkafka, which
     /// takes ten times as long: it sets up a buffer to parse the count.
     ///

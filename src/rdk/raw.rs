@@ -217,6 +217,7 @@ extern "C" {
     ) -> c_int;
     pub fn rd_kafka_message_timestamp(message: *const message_t, kind: *mut c_int) -> i64;
     pub fn rd_kafka_message_leader_epoch(message: *const message_t) -> i32;
+    pub fn rd_kafka_message_broker_id(message: *const message_t) -> i32;
     pub fn rd_kafka_message_produce_errstr(message: *const message_t) -> *const c_char;
     pub fn rd_kafka_message_destroy(message: *mut message_t);
     pub fn rd_kafka_consume_batch_queue(
