@@ -341,9 +341,12 @@ fn flush(c: &C<'_>) -> Out {
     if timeout != 0 && core.live.undelivered() > 0 {
         core.live.hasten(timeout);
     }
-    let left = |core: &Core, over: bool| {
+    let left = move |core: &Core, over: bool| {
         let left = core.live.undelivered();
         let end = left == 0 || over || core.life.get() == Life::Closed;
+        if over && left > 0 && timeout != 0 {
+            core.disappointed();
+        }
         end.then(|| Obj::int(left as i64))
     };
     if let Some(prefix) = command {

@@ -132,6 +132,14 @@ static HINTS: &[Hint] = &[
     on(ANY, &["Connection refused"], "is a broker running there? See bootstrap.servers"),
     on(
         ANY,
+        &["ApiVersionRequest failed: Local: Timed out"],
+        "what takes connections at this port does not answer: is it a Kafka broker, and \
+         security.protocol right?",
+    ),
+    // It says what to do.
+    on(ANY, &["set bootstrap.servers or use add_brokers"], ""),
+    on(
+        ANY,
         &["Connection setup timed out", "unreachable", "No route to host", "no answer from"],
         "see bootstrap.servers and security.protocol, the broker's advertised.listeners, and \
          firewalls between",
