@@ -136,6 +136,11 @@ static HINTS: &[Hint] = &[
         "what takes connections at this port does not answer: is it a Kafka broker, and \
          security.protocol right?",
     ),
+    on(
+        ANY,
+        &["No brokers configured"],
+        "bootstrap.servers has no host:port that can be used: it takes host:port,host:port",
+    ),
     // It says what to do.
     on(ANY, &["set bootstrap.servers or use add_brokers"], ""),
     on(
