@@ -24,13 +24,17 @@ TCL_FILES  := $(wildcard tcl/*.tcl)
 # librdkafka) as a job server that it can't talk to.
 RUN_CARGO  := env -u MAKEFLAGS -u MFLAGS $(CARGO)
 
+# What writes include/kafkatcl.h is a package of its own (cbindgen), which no build needs.
+WRITE_HEADER := $(RUN_CARGO) run --quiet --locked --manifest-path scripts/header/Cargo.toml \
+    --target-dir $(TARGET)/header
+
 export TCLSH CARGO
 # A Tcl list, hence the braces.
 export TCLLIBPATH := {$(CURDIR)/build}
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: build stage demo test test-broker test-tcl9 bench bench-quick bench-instructions valgrind asan leaks soak-random check doc install uninstall clean help
+.PHONY: build stage static demo test test-broker test-tcl9 bench bench-quick bench-instructions valgrind asan leaks soak-random check doc install install-dev uninstall dist deb test-deb clean help
 
 build: ## compile and lay out the package under build/ (the default)
 	@scripts/setup build
@@ -46,7 +50,13 @@ stage:
 	@cp $(TCL_FILES) build/.new/tcl/
 	@sed -e 's/@VERSION@/$(VERSION)/g' -e 's/@LIBFILE@/$(LIBFILE)/g' \
 	    pkgIndex.tcl.in > build/.new/pkgIndex.tcl
-	@rm -rf build/kafka* && mv build/.new $(PACKAGE)
+	@rm -rf build/kafka* build/static && mv build/.new $(PACKAGE)
+
+static: ## the package as a static library in build/static/, for C programs (include/kafkatcl.h)
+	@$(MAKE) --no-print-directory build
+	@scripts/static build/static
+	@echo "build/static/libkafkatcl.a; a program with it, such as demos/embed.c, is linked with"
+	@sed -n 's/^Libs: -L[^ ]* -lkafkatcl /  /p' build/static/kafkatcl.pc.in
 
 demo: ## 100,000 messages through an embedded cluster (or KAFKA_BOOTSTRAP)
 	@scripts/setup demo
@@ -104,17 +114,20 @@ soak-random: ## random calls for long: STEPS=1000000 SEED=n; a fault comes with 
 check: ## format, lints, layering, and generated text up to date
 	@scripts/setup check
 	@$(RUN_CARGO) fmt --check
+	@$(RUN_CARGO) fmt --manifest-path scripts/header/Cargo.toml --check
 	@$(RUN_CARGO) clippy --release --locked --all-targets -- -D warnings
 	@$(RUN_CARGO) test --release --locked --test layering --quiet
 	@$(MAKE) --no-print-directory build
 	@$(TCLSH) scripts/generate.tcl --check
 	@$(TCLSH) scripts/manual.tcl --check
+	@$(WRITE_HEADER) -- --check
 
 doc: ## write the generated pages under doc/ anew
 	@scripts/setup doc
 	@$(MAKE) --no-print-directory build
 	@$(TCLSH) scripts/generate.tcl
 	@$(TCLSH) scripts/manual.tcl
+	@$(WRITE_HEADER)
 
 # Installing takes what is built, so that `make && sudo make install` neither
 # compiles as root nor needs cargo in root's PATH.
@@ -131,14 +144,38 @@ install: ## into $(DESTDIR)$(PREFIX)/lib/tcltk/kafka$(VERSION)
 	install -m 644 doc/man/man1/kafkat.1 "$(DESTDIR)$(PREFIX)/share/man/man1"
 	install -m 644 completions/kafkat.bash "$(DESTDIR)$(PREFIX)/share/bash-completion/completions/kafkat"
 
-uninstall: ## remove what install has put there
+install-dev: ## header, static library and kafkatcl.pc, for C programs that link the package in
+	@test -f build/static/libkafkatcl.a || $(MAKE) --no-print-directory static
+	install -d "$(DESTDIR)$(PREFIX)/include" "$(DESTDIR)$(PREFIX)/lib/pkgconfig"
+	install -m 644 include/kafkatcl.h "$(DESTDIR)$(PREFIX)/include"
+	install -m 644 build/static/libkafkatcl.a "$(DESTDIR)$(PREFIX)/lib"
+	sed 's|@PREFIX@|$(PREFIX)|g' build/static/kafkatcl.pc.in \
+	    > "$(DESTDIR)$(PREFIX)/lib/pkgconfig/kafkatcl.pc"
+
+# Folders that install may have made go if nothing else is in them.
+uninstall: ## remove what install and install-dev have put there
 	rm -rf "$(INSTALLDIR)"
+	rm -f "$(DESTDIR)$(PREFIX)/include/kafkatcl.h" "$(DESTDIR)$(PREFIX)/lib/libkafkatcl.a" \
+	    "$(DESTDIR)$(PREFIX)/lib/pkgconfig/kafkatcl.pc"
 	for page in doc/man/mann/*.n; do rm -f "$(DESTDIR)$(PREFIX)/share/man/mann/$${page##*/}"; done
 	for file in bin/kafkat share/man/man1/kafkat.1 share/bash-completion/completions/kafkat; do \
 	    rm -f "$(DESTDIR)$(PREFIX)/$$file"; done
+	@cd "$(DESTDIR)$(PREFIX)" && rmdir lib/tcltk lib/pkgconfig share/man/mann share/man/man1 \
+	    share/bash-completion/completions 2>/dev/null || true
 
-clean: ## remove build/ and cargo's output
-	rm -rf build
+dist: ## dist/kafka-VERSION.tar.gz: what git tracks and the crates, builds without a network
+	@scripts/dist
+
+deb: ## dist/tcl-kafka_VERSION-1_ARCH.deb, for the Debian or Ubuntu release that this is
+	@scripts/setup deb
+	@$(MAKE) --no-print-directory build
+	@scripts/deb
+
+test-deb: ## install it in a system of its own (for root), and use it there
+	@scripts/test-deb
+
+clean: ## remove build/, dist/ and cargo's output
+	rm -rf build dist
 	$(RUN_CARGO) clean
 
 help: ## this list

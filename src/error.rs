@@ -5,6 +5,8 @@
 
 mod hints;
 
+pub use hints::hint;
+
 use crate::rdk;
 use crate::rdk::ErrorCode;
 use crate::tcl::{self, Interp, Obj, Raise};

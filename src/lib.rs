@@ -11,10 +11,12 @@ use tcl::guard::{guard, install_hook};
 use tcl::sys::{self, Tcl_Interp};
 use tcl::Interp;
 
-/// `load libkafka.so Kafka`: makes the package's commands in an interpreter.
+/// Makes the package's commands in an interpreter, and provides the package `kafka`. It is what
+/// `load libkafka.so Kafka` calls, and what a program that links the package in gives to
+/// `Tcl_StaticLibrary` (`Tcl_StaticPackage` before Tcl 8.7).
 ///
 /// # Safety
-/// Called by Tcl with a live interpreter of the calling thread.
+/// The interpreter is alive and belongs to the calling thread.
 #[no_mangle]
 pub unsafe extern "C" fn Kafka_Init(interp: *mut Tcl_Interp) -> c_int {
     install_hook();
@@ -33,10 +35,11 @@ pub unsafe extern "C" fn Kafka_Init(interp: *mut Tcl_Interp) -> c_int {
     }
 }
 
-/// Safe interpreters are refused: the package opens network connections and files.
+/// The same for a safe interpreter, which is refused: the package opens network connections and
+/// files.
 ///
 /// # Safety
-/// As for [`Kafka_Init`].
+/// As for `Kafka_Init`.
 #[no_mangle]
 pub unsafe extern "C" fn Kafka_SafeInit(interp: *mut Tcl_Interp) -> c_int {
     install_hook();
@@ -50,10 +53,10 @@ pub unsafe extern "C" fn Kafka_SafeInit(interp: *mut Tcl_Interp) -> c_int {
     sys::TCL_ERROR
 }
 
-/// There is no unload: librdkafka's threads may run as long as the process does.
+/// Refuses too, for there is no unload: librdkafka's threads may run as long as the process does.
 ///
 /// # Safety
-/// As for [`Kafka_Init`].
+/// As for `Kafka_Init`.
 #[no_mangle]
 pub unsafe extern "C" fn Kafka_Unload(interp: *mut Tcl_Interp, _flags: c_int) -> c_int {
     let _ = guard(|| {

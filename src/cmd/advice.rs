@@ -26,6 +26,19 @@ const JAVA: &[(&str, &str)] = &[
 /// How many names are proposed.
 const NAMES: usize = 3;
 
+/// Refuses what librdkafka takes and can never use: a Tcl list where it wants commas.
+pub fn check(key: &str, value: &str) -> rdk::Result<()> {
+    let brokers = matches!(key, "bootstrap.servers" | "metadata.broker.list");
+    if !brokers || !value.split(',').any(|b| b.trim().contains(char::is_whitespace)) {
+        return Ok(());
+    }
+    let detail = format!(
+        "Invalid value \"{value}\" for configuration property \"{key}\"; brokers are separated by \
+         commas: host:port,host:port"
+    );
+    Err(rdk::Error::with_detail(ErrorCode::INVALID_ARG, detail))
+}
+
 /// Says what to do about a property that was refused. `topic`: the configuration is a topic's.
 pub fn advise(mut e: rdk::Error, key: &str, topic: bool) -> rdk::Error {
     if e.code != ErrorCode::INVALID_ARG {

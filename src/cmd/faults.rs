@@ -4,7 +4,7 @@
 //! it happens (a connection that the broker closes is nowhere else), and mostly comes as an error event
 //! too, which log levels don't hide.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::rdk::{self, ErrorCode};
@@ -16,45 +16,102 @@ const LASTS: Duration = Duration::from_secs(45);
 /// How many brokers are named.
 const NAMED: usize = 3;
 
+/// How long the same is not said again. librdkafka repeats itself once after a tenth of a second and
+/// then every 30 s, and says that all brokers are down up to twenty times a second.
+const QUIET: Duration = Duration::from_secs(10);
+
 /// What failed last at each broker.
 #[derive(Default)]
-pub struct Faults(Mutex<Vec<Fault>>);
+pub struct Faults {
+    all: Mutex<Vec<Fault>>,
+    /// The error events that were passed on, and when.
+    told: Mutex<Vec<(String, Instant)>>,
+}
 
 struct Fault {
     broker: String,
     why: String,
     since: Instant,
+    /// When this was last said in the log.
+    said: Option<Instant>,
+}
+
+/// What a log line says about a broker.
+pub struct Noted {
+    pub why: String,
+    /// It was said a moment ago.
+    pub again: bool,
 }
 
 impl Faults {
     /// Keeps what a log line says about a broker.
-    pub fn note_line(&self, message: &str) {
+    pub fn note_line(&self, message: &str) -> Option<Noted> {
         let text = match message.strip_prefix("[thrd:").and_then(|m| m.split_once("]: ")) {
             Some((_, text)) => text,
             None => message,
         };
-        if let Some((broker, why)) = split(text) {
-            let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            all.retain(|f| f.broker != broker && f.since.elapsed() < LASTS);
-            all.push(Fault { broker, why, since: Instant::now() });
+        let (broker, why) = split(text)?;
+        let mut all = lock(&self.all);
+        let old = all.iter().find(|f| f.broker == broker && f.why == why).and_then(|f| f.said);
+        let again = old.is_some_and(|said| said.elapsed() < QUIET);
+        all.retain(|f| f.broker != broker && f.since.elapsed() < LASTS);
+        let now = Instant::now();
+        let said = if again { old } else { Some(now) };
+        all.push(Fault { broker, why: why.clone(), since: now, said });
+        Some(Noted { why, again })
+    }
+
+    /// Whether anything is known.
+    pub fn any(&self) -> bool {
+        lock(&self.all).iter().any(|f| f.since.elapsed() < LASTS)
+    }
+
+    /// Whether such an error event was passed on a moment ago, and nothing else has happened since.
+    /// Otherwise it counts as passed on.
+    pub fn told(&self, e: &rdk::Error) -> bool {
+        let key = if e.code == ErrorCode::ALL_BROKERS_DOWN {
+            // Their order changes with each attempt.
+            let all = lock(&self.all);
+            let mut whys: Vec<_> = all.iter().map(|f| format!("{} {}", f.broker, f.why)).collect();
+            whys.sort_unstable();
+            format!("{} {}", e.code.0, whys.join(" "))
+        } else if let Some((broker, why)) = split(&e.detail) {
+            format!("{} {broker} {why}", e.code.0)
+        } else {
+            return false;
+        };
+        let mut told = lock(&self.told);
+        told.retain(|(_, since)| since.elapsed() < QUIET);
+        if told.iter().any(|(k, _)| *k == key) {
+            return true;
         }
+        told.push((key, Instant::now()));
+        false
+    }
+
+    /// Whether a line is about a first request that was not answered in time.
+    pub fn is_hello(&self, message: &str) -> bool {
+        message.contains("Timed out ApiVersionRequest")
+            || lock(&self.all).iter().any(|f| {
+                f.why.starts_with("ApiVersionRequest failed") && message.contains(&f.broker)
+            })
     }
 
     /// Keeps an error event if it is about a broker of which nothing is known: the log, if it told, did
     /// so earlier. Gives whether it is about one.
     pub fn note_event(&self, e: &rdk::Error) -> bool {
         let Some((broker, why)) = split(&e.detail) else { return false };
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = lock(&self.all);
         all.retain(|f| f.since.elapsed() < LASTS);
         if !all.iter().any(|f| f.broker == broker) {
-            all.push(Fault { broker, why, since: Instant::now() });
+            all.push(Fault { broker, why, since: Instant::now(), said: None });
         }
         true
     }
 
     /// The last errors, the newest first: `HOST:PORT: WHY, ...`; none if there are none.
     pub fn tell(&self) -> Option<String> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = lock(&self.all);
         let told: Vec<String> = all
             .iter()
             .rev()
@@ -120,14 +177,20 @@ fn split(text: &str) -> Option<(String, String)> {
         return None;
     }
     let reason = reason.rfind(" (after ").map_or(reason, |end| &reason[..end]);
-    // librdkafka's advice, which names less than ours.
-    let reason = reason.find(": broker certificate could").map_or(reason, |end| &reason[..end]);
+    // librdkafka's advice, which names less than ours, or what has not been so for ten years.
+    let advice = [": broker certificate could", ": probably due to broker version"];
+    let end = advice.iter().find_map(|a| reason.find(a)).unwrap_or(reason.len());
+    let reason = &reason[..end];
     // The address again, resolved; what follows is what the system said.
     let why = match reason.strip_prefix("Connect to ").and_then(|r| r.split_once(" failed: ")) {
         Some((_, why)) => why,
         None => reason,
     };
     Some((broker.to_owned(), why.to_owned()))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn is_address(text: &str) -> bool {
@@ -206,5 +269,45 @@ mod tests {
         assert!(told.detail.starts_with("topic t; last errors of brokers: e:1"), "{told:?}");
         let other = rdk::Error::with_detail(ErrorCode::STATE, "topic t");
         assert_eq!(faults.explain(other.clone()), other);
+    }
+
+    #[test]
+    fn the_same_is_said_once() {
+        let faults = Faults::default();
+        let again = |text: &str| faults.note_line(text).map(|n| n.again);
+        assert_eq!(again("a:1/bootstrap: refused (after 0ms in state CONNECT)"), Some(false));
+        assert_eq!(again("a:1/bootstrap: refused (after 9ms in state CONNECT)"), Some(true));
+        assert_eq!(again("b:1/bootstrap: refused"), Some(false));
+        assert_eq!(again("a:1/bootstrap: reset"), Some(false));
+        assert_eq!(again("a:1/bootstrap: refused"), Some(false));
+        assert_eq!(again("no broker"), None);
+
+        let told = |code, text: &str| faults.told(&rdk::Error::with_detail(code, text));
+        let (down, lost) = (ErrorCode::ALL_BROKERS_DOWN, ErrorCode::TRANSPORT);
+        assert!(!told(down, "2/2 brokers are down; last errors of brokers: a, b"));
+        assert!(told(down, "2/2 brokers are down; last errors of brokers: b, a"));
+        assert!(!told(lost, "a:1/1: refused (after 0ms in state CONNECT)"));
+        assert!(told(lost, "a:1/1: refused (after 2ms in state CONNECT, 3 suppressed)"));
+        // What is no broker's is never held back, and another reason is news.
+        assert!(!told(ErrorCode::FAIL, "x"));
+        assert!(!told(ErrorCode::FAIL, "x"));
+        assert_eq!(again("b:1/bootstrap: reset"), Some(false));
+        assert!(!told(down, "2/2 brokers are down"));
+    }
+
+    #[test]
+    fn an_unanswered_hello_is_one_line() {
+        let faults = Faults::default();
+        assert!(faults.is_hello(
+            "[thrd:a:1/bootstrap]: a:1/bootstrap: Timed out ApiVersionRequest in flight"
+        ));
+        assert!(!faults.is_hello("[thrd:a:1/1]: a:1/1: Timed out 1 in-flight, 0 retry-queued"));
+        faults.note_line("a:1/1: ApiVersionRequest failed: Local: Timed out: probably due to broker version < 0.10");
+        assert_eq!(
+            faults.tell().as_deref(),
+            Some("a:1: ApiVersionRequest failed: Local: Timed out")
+        );
+        assert!(faults.is_hello("[thrd:a:1/1]: a:1/1: Timed out 1 in-flight, 0 retry-queued"));
+        assert!(!faults.is_hello("[thrd:b:1/1]: b:1/1: Timed out 1 in-flight, 0 retry-queued"));
     }
 }

@@ -410,6 +410,9 @@ pub fn say_lost(live: &Live, lost: usize) {
         format!("{lost} message(s) of {} could not be delivered before the end", live.name);
     if let Some(told) = live.logger.faults.tell() {
         text += &format!("; last errors of brokers: {told}");
+    } else if live.client.cluster_id(0).is_none() {
+        let brokers = live.client.conf().get("bootstrap.servers").filter(|b| !b.is_empty());
+        text += &format!("; no answer from {}", brokers.as_deref().unwrap_or("any broker"));
     }
     rdk::to_stderr(format!("kafka: {text}"));
     if !matches!(live.logger.sink(), super::logger::Sink::Stderr) {

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use log::Log;
 
 use super::faults::Faults;
-use crate::rdk::{self, Hooks, LogLine};
+use crate::error::hint;
+use crate::rdk::{self, ErrorCode, Hooks, LogLine};
 use crate::tcl::event::Source;
 use crate::tcl::Prefix;
 
@@ -88,6 +89,11 @@ impl Logger {
         let _ = self.source.set(source);
     }
 
+    /// Whether people read the lines: they get them once. A callback gets them all.
+    fn has_readers(&self) -> bool {
+        matches!(self.sink, Sink::Stderr | Sink::Syslog)
+    }
+
     /// Writes a line of our own.
     pub fn say(&self, level: i32, facility: &str, name: &str, message: String) {
         self.log(LogLine { level, facility: facility.into(), message, name: name.into() });
@@ -121,8 +127,22 @@ impl Hooks for Logger {
         if self.closed.load(Ordering::Acquire) {
             return;
         }
+        let mut line = line;
         if line.facility == "FAIL" {
-            self.faults.note_line(&line.message);
+            if let Some(noted) = self.faults.note_line(&line.message) {
+                if noted.again && self.has_readers() {
+                    return;
+                }
+                // A connection that the broker closes for being idle (level 6) is no fault.
+                if let Some(hint) = hint(ErrorCode::FAIL, &noted.why).filter(|_| line.level <= 4) {
+                    line.message = format!("{}; {hint}", line.message);
+                }
+            }
+        }
+        // The FAIL line between the two that librdkafka has for an unanswered hello says it.
+        if line.facility == "REQTMOUT" && self.has_readers() && self.faults.is_hello(&line.message)
+        {
+            return;
         }
         // One master makes producers and consumers: a property of the other kind is no mistake.
         if line.facility == "CONFWARN" && line.message.contains("will be ignored by this") {

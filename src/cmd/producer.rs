@@ -341,9 +341,13 @@ fn flush(c: &C<'_>) -> Out {
     if timeout != 0 && core.live.undelivered() > 0 {
         core.live.hasten(timeout);
     }
-    let left = |core: &Core, over: bool| {
+    let left = move |core: &Core, over: bool| {
+        let left = core.live.undelivered();
         let end = core.live.all_served() || over || core.life.get() == Life::Closed;
-        end.then(|| Obj::int(core.live.undelivered() as i64))
+        if over && left > 0 && timeout != 0 {
+            core.disappointed();
+        }
+        end.then(|| Obj::int(left as i64))
     };
     if let Some(prefix) = command {
         return Ok(wait::watch(&core, timeout, prefix, move |core, over| left(core, over).map(Ok)));

@@ -107,6 +107,7 @@ impl<S: Serve> PumpTask<S> {
             self.object.spent(since.elapsed(), self.calls);
         }
         self.object.settle();
+        self.object.core().look_for_answer();
         Next::Done(None)
     }
 }
@@ -248,7 +249,8 @@ impl<S: Serve> Task for ServeTask<S> {
             if let Err(e) = check_interrupt(interp) {
                 return Next::Fail(e.into());
             }
-            self.waiter.wait(self.deadline);
+            let look = core.look_for_answer();
+            self.waiter.wait(self.deadline.into_iter().chain(look).min());
         }
     }
 }

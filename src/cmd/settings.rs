@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::advice::{advise, no_such};
+use super::advice::{advise, check, no_such};
 use super::properties_file::{self, Entry};
 use crate::error::{Error, Result};
 use crate::rdk::{self, is_secret, Conf, TopicConf};
@@ -43,6 +43,7 @@ impl Settings {
                 "{key}: {REDACTED} stands for the value in a listing and is none"
             )));
         }
+        check(key, value)?;
         let done = match &mut self.props {
             Props::Client(c) => c.set(key, value),
             Props::Topic(t) => t.set(key, value),

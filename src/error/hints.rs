@@ -132,6 +132,19 @@ static HINTS: &[Hint] = &[
     on(ANY, &["Connection refused"], "is a broker running there? See bootstrap.servers"),
     on(
         ANY,
+        &["ApiVersionRequest failed: Local: Timed out"],
+        "what takes connections at this port does not answer: is it a Kafka broker, and \
+         security.protocol right?",
+    ),
+    on(
+        ANY,
+        &["No brokers configured"],
+        "bootstrap.servers has no host:port that can be used: it takes host:port,host:port",
+    ),
+    // It says what to do.
+    on(ANY, &["set bootstrap.servers or use add_brokers"], ""),
+    on(
+        ANY,
         &["Connection setup timed out", "unreachable", "No route to host", "no answer from"],
         "see bootstrap.servers and security.protocol, the broker's advertised.listeners, and \
          firewalls between",

@@ -64,6 +64,7 @@ impl Core {
             return;
         }
         drop(self.closing_timer.take());
+        self.hope.end();
         self.logger.close();
         self.main.disable_wake();
         self.tokens.close();

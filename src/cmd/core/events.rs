@@ -100,6 +100,9 @@ impl Core {
                 if !self.logger.faults.note_event(&e.error) {
                     e.error = self.logger.faults.explain(e.error);
                 }
+                if !e.error.fatal && self.logger.faults.told(&e.error) {
+                    return;
+                }
                 Event::Error(e)
             }
             other => other,
@@ -113,6 +116,12 @@ impl Core {
             Event::Error(e) => self.message_error(e),
             _ => {}
         }
+    }
+
+    /// An error of our own, on librdkafka's way.
+    pub fn raise(&self, e: ClientError) {
+        self.keep(Event::Error(e));
+        self.again();
     }
 
     /// Keeps an error for whoever reads messages. A producer's errors are in the log and in its

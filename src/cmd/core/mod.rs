@@ -1,5 +1,6 @@
 //! What producers, consumers and subscribers have alike: a client, its events and its end.
 
+mod answer;
 mod bell;
 mod closing;
 mod events;
@@ -82,6 +83,8 @@ pub struct Core {
     full_at: Cell<usize>,
     doorbell: OnceCell<Arc<Doorbell>>,
     closing_timer: RefCell<Option<Timer>>,
+    /// Whether a broker has answered yet.
+    hope: answer::Hope,
     /// The closing's time was over once, and what was left was purged.
     pub gave_up: Cell<bool>,
     /// How many messages that purge was of.
@@ -156,6 +159,7 @@ impl Core {
             full_at: Cell::new(0),
             doorbell: OnceCell::new(),
             closing_timer: RefCell::default(),
+            hope: answer::Hope::default(),
             gave_up: Cell::new(false),
             lost: Cell::new(0),
             message_errors,
@@ -177,6 +181,7 @@ impl Core {
         self.live.set_bell(source.clone());
         self.logger.set_source(source.clone());
         self.calls.set_source(source.clone());
+        self.hope.begin(&source);
         self.main.enable_wake(bell.clone());
         self.tokens.open(bell.twin());
         let bell = self.doorbell.get_or_init(|| bell).clone();

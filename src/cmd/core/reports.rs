@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use super::events::Kept;
 use super::Core;
 use crate::error::Error;
-use crate::rdk::{self, ErrorCode, MessageRef, Reports};
+use crate::rdk::{self, MessageRef, Reports};
 use crate::tcl::{Obj, Prefix};
 
 /// Who asked for the report of one message.
@@ -147,33 +147,19 @@ impl Core {
     /// Says failed deliveries in the log, for what was accepted must not be lost without a word.
     fn say_unheard(&self, unheard: Unheard) {
         let Some((topic, code)) = unheard.first else { return };
+        let e = self.explain(rdk::Error::with_detail(code, "no delivery report callback is set"));
         let text = format!(
-            "{} message(s) for topic {topic} were not delivered: {} (no delivery report callback is set)",
+            "{} message(s) for topic {topic} were not delivered: {} ({})",
             unheard.count,
-            code.text()
+            code.text(),
+            e.detail
         );
         self.logger.say(3, "DELIVERY", &self.live.name, text);
     }
 
     /// A report as a value; a failed one says which brokers could not be reached, if that may be why.
     fn report(&self, m: MessageRef<'_>) -> Obj {
-        self.words.report(m, &self.encoding.borrow(), |e| self.blame(e))
-    }
-
-    /// Says of an error what is known here and not to librdkafka: which brokers can't be reached, and
-    /// why.
-    pub fn explain(&self, e: rdk::Error) -> rdk::Error {
-        let mut e = self.blame(e);
-        if e.detail.is_empty() && matches!(e.code, ErrorCode::TIMED_OUT | ErrorCode::TRANSPORT) {
-            let brokers = self.client.conf().get("bootstrap.servers").unwrap_or_default();
-            e.detail = format!("no answer from {}", self.known_brokers(&brokers));
-        }
-        e
-    }
-
-    /// Adds what keeps the client from its brokers: their last errors, and that there is no token.
-    fn blame(&self, e: rdk::Error) -> rdk::Error {
-        self.tokens.explain(self.logger.faults.explain(e))
+        self.words.report(m, &self.encoding.borrow(), |e| self.explain(e))
     }
 
     /// As `explain`, of any error.
@@ -216,7 +202,7 @@ impl Core {
                 if e.detail.is_empty() || e.detail == code.text() {
                     e.detail = format!("topic \"{}\"", m.topic());
                 }
-                Err(self.blame(e))
+                Err(self.explain(e))
             }
             None => Ok(self.report(m)),
         }

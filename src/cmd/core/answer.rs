@@ -1,0 +1,122 @@
+//! Whether any broker has answered yet, and what is said when none does.
+//!
+//! Behind a firewall that drops what comes, librdkafka says nothing before
+//! `socket.connection.setup.timeout.ms` (30 s) is over; at a port that takes connections and is no
+//! broker, nothing for 10 s. A new user has given up by then.
+
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::Core;
+use crate::cmd::faults;
+use crate::error::guiding_detail;
+use crate::rdk::{self, ErrorCode};
+use crate::tcl::event::{Source, Timer};
+
+/// How long brokers may take before it is said that none answers.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A client that is younger has no right to complain in errors.
+const TOO_YOUNG: Duration = Duration::from_millis(250);
+
+/// What a client still waits for: its first answer.
+pub struct Hope {
+    made: Instant,
+    /// When it is said that there was none; nothing once there was one, or something else was said.
+    until: Cell<Option<Instant>>,
+    timer: RefCell<Option<Timer>>,
+}
+
+impl Default for Hope {
+    fn default() -> Hope {
+        Hope { made: Instant::now(), until: Cell::new(None), timer: RefCell::default() }
+    }
+}
+
+impl Hope {
+    pub(super) fn begin(&self, source: &Arc<Source>) {
+        self.until.set(Some(self.made + PATIENCE));
+        // For scripts that only serve the event loop. It wakes the thread once, and not at all if a
+        // turn before has seen an answer.
+        let timer = Timer::new(PATIENCE + Duration::from_millis(1), source.clone());
+        let old = self.timer.replace(Some(timer));
+        drop(old);
+    }
+
+    pub(super) fn end(&self) {
+        self.until.set(None);
+        drop(self.timer.take());
+    }
+}
+
+impl Core {
+    /// Whether a broker has ever answered: the cluster's id comes with the first metadata.
+    fn answered(&self) -> bool {
+        self.client.cluster_id(0).is_some()
+    }
+
+    /// Says once in the log that no broker answers, if that is so and its time has come. Gives when a
+    /// call that waits has to look again.
+    pub fn look_for_answer(&self) -> Option<Instant> {
+        let until = self.hope.until.get()?;
+        if !self.is_open() || self.out_of_turn() {
+            return None;
+        }
+        // A broker that refuses, or can't be found, is in the log already.
+        if self.logger.faults.any() || self.answered() {
+            self.hope.end();
+            return None;
+        }
+        if Instant::now() < until {
+            return Some(until);
+        }
+        self.say_no_answer();
+        None
+    }
+
+    /// A call has ended without what it was for: it is said at once if no broker has answered.
+    pub fn disappointed(&self) {
+        let waiting = self.hope.until.get().is_some() && self.hope.made.elapsed() >= TOO_YOUNG;
+        if waiting && self.look_for_answer().is_some() {
+            self.say_no_answer();
+        }
+    }
+
+    fn say_no_answer(&self) {
+        self.hope.end();
+        let e = rdk::Error::with_detail(ErrorCode::TIMED_OUT, self.no_answer());
+        self.logger.say(4, "NOANSWER", &self.live.name, guiding_detail(&e));
+    }
+
+    fn no_answer(&self) -> String {
+        let brokers = self.client.conf().get("bootstrap.servers").unwrap_or_default();
+        format!("no answer from {}", self.known_brokers(&brokers))
+    }
+
+    /// Says of an error what is known here and not to librdkafka: which brokers can't be reached, and
+    /// why.
+    pub fn explain(&self, e: rdk::Error) -> rdk::Error {
+        let before = e.detail.len();
+        let mut e = self.blame(e);
+        if e.detail.len() != before {
+            return e;
+        }
+        if e.detail.is_empty() {
+            if matches!(e.code, ErrorCode::TIMED_OUT | ErrorCode::TRANSPORT) {
+                e.detail = self.no_answer();
+            }
+        } else if faults::may_be_unreachable(e.code)
+            && self.hope.made.elapsed() >= TOO_YOUNG
+            && !self.answered()
+        {
+            e.detail = format!("{}; {}", e.detail, self.no_answer());
+        }
+        e
+    }
+
+    /// Adds what keeps the client from its brokers: their last errors, and that there is no token.
+    fn blame(&self, e: rdk::Error) -> rdk::Error {
+        self.tokens.explain(self.logger.faults.explain(e))
+    }
+}
