@@ -95,6 +95,12 @@ proc ::random::serve {ms} {
 
 # ---------------------------------------------------------------- objects
 
+# there name -- whether there is such a command. `info commands` would take the name for a pattern,
+# and some objects here are called x\\ or [exit]: they were left alive.
+proc ::random::there {name} {
+    expr {[namespace which -command $name] ne ""}
+}
+
 # exist type name -- make sure that there is one. A master whose settings were spoiled, so that it
 # makes no handles, is made anew next time.
 proc ::random::exist {type name} {
@@ -102,13 +108,13 @@ proc ::random::exist {type name} {
     # A call may have given the name to an object of another type.
     set kind [expr {[string match topic_* $type] ? "topic" : $type}]
     if {$name eq $::random::cluster} return
-    if {[llength [info commands $name]] && $name ni [::kafka::kafka names $kind]} {
+    if {[there $name] && $name ni [::kafka::kafka names $kind]} {
         try [list rename $name {}]
     }
     try [list ::random::ensure $type $name]
-    if {$type in {master mock} || [llength [info commands $name]]} return
+    if {$type in {master mock} || [there $name]} return
     foreach master [::kafka::kafka names master] {
-        if {[llength [info commands $master]]} {try [list $master delete]}
+        if {[there $master]} {try [list $master delete]}
     }
     try [list ::random::ensure $type $name]
 }
@@ -116,7 +122,7 @@ proc ::random::exist {type name} {
 # ensure type name -- an object of that name, if there is none. Its settings have nothing wait long.
 proc ::random::ensure {type name} {
     variable bootstrap
-    if {$type eq "kafka" || [llength [info commands $name]]} return
+    if {$type eq "kafka" || [there $name]} return
     switch $type {
         master {
             ::kafka::kafka create $name
@@ -166,7 +172,7 @@ proc ::random::ensureMaster {name} {ensure master $name}
 # heal -- the cluster is well again, and what accumulates goes.
 proc ::random::heal {} {
     variable slots
-    if {[llength [info commands $::random::cluster]]} {
+    if {[there $::random::cluster]} {
         catch {$::random::cluster broker_up 1}
         catch {$::random::cluster rtt 1 0}
         catch {$::random::cluster clear_errors}
@@ -179,7 +185,7 @@ proc ::random::heal {} {
     }
     set keep [list $::random::cluster {*}[concat {*}[dict values $slots]]]
     foreach object [::kafka::kafka names] {
-        if {$object ni $keep && [llength [info commands $object]]} {try [list $object delete]}
+        if {$object ni $keep && [there $object]} {try [list $object delete]}
     }
     foreach command [info commands ::random::co*] {rename $command {}}
 }
@@ -211,15 +217,15 @@ proc ::random::do {kind args} {
         event {serve [lindex $args 0]}
         rename {
             lassign $args name to
-            if {![llength [info commands $name]]} return
+            if {![there $name]} return
             if {$to eq ""} {
                 rename $name {}
             } else {
                 rename $name ::random::aside
                 serve 0
                 # A callback may have ended it, or taken its name.
-                if {[llength [info commands ::random::aside]]} {
-                    if {[llength [info commands $name]]} {
+                if {[there ::random::aside]} {
+                    if {[there $name]} {
                         rename ::random::aside {}
                     } else {
                         rename ::random::aside $name
@@ -234,7 +240,7 @@ proc ::random::do {kind args} {
             # A stray resumption of an old one.
             if {$how == 2} {
                 set old ::random::co[expr {$::random::coroutines - 1}]
-                if {[llength [info commands $old]]} {try [list $old stray]}
+                if {[there $old]} {try [list $old stray]}
             }
         }
         child {childInterp {*}$args}
@@ -332,7 +338,7 @@ proc ::random::finish {} {
     heal
     foreach timer [after info] {after cancel $timer}
     foreach object [::kafka::kafka names] {
-        if {$object ne $::random::cluster && [llength [info commands $object]]} {try [list $object delete]}
+        if {$object ne $::random::cluster && [there $object]} {try [list $object delete]}
     }
     serve 0
 }
