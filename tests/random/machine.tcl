@@ -332,6 +332,12 @@ proc ::random::run {seed steps server {name 0}} {
     say @@done [lsort -stride 2 -integer -decreasing -index 1 [array get codes]]
 }
 
+# thread seed steps bootstrap label -- a run in a thread of its own: the error that ended it, if one did.
+proc ::random::thread {args} {
+    if {![catch {run {*}$args} message options]} return
+    return [dict get $options -errorinfo]
+}
+
 # finish -- every object of this interpreter goes.
 proc ::random::finish {} {
     variable budget -1000000

@@ -247,7 +247,12 @@ proc ::random::call {{depth 0}} {
     if {$type eq "mock" && [lindex $name 0] ni {delete destroy} && [chance 60]} {set words $::random::cluster}
     lappend words {*}$name
     foreach part $parts {lappend words {*}[part $name $part $depth]}
-    if {[chance 3]} {set words [linsert $words [expr {1 + [draw [llength $words]]}] [pick $::random::odd]]}
+    if {[chance 3]} {
+        # Not before the time: it would be one word more, and the call would wait for its default.
+        set from [expr {min([llength $words], max(1, [lsearch -exact $words -timeout] + 2))}]
+        set at [expr {$from + [draw [expr {[llength $words] - $from + 1}]]}]
+        set words [linsert $words $at [pick $::random::odd]]
+    }
     # Without a time a call would wait for its long default.
     if {[chance 3] && "-timeout" ni $words} {set words [lrange $words 0 end-1]}
     return [list $type $words]
