@@ -128,6 +128,13 @@ pub fn incremental_unassign(c: &C<'_>) -> Out {
     if list.is_empty() {
         return Ok(Flow::Empty);
     }
+    // Looked for here: librdkafka ends the process for a partition that is there twice.
+    for (i, e) in list.iter().enumerate() {
+        if list.find(e.topic, e.partition).is_some_and(|first| first < i) {
+            let detail = format!("topic {} partition {} is there twice", e.topic, e.partition);
+            return Err(Error::kafka(ErrorCode::INVALID_ARG, detail));
+        }
+    }
     if let Some(e) = list.iter().find(|e| !this.reader.is_active(e.topic, e.partition)) {
         let detail = format!("topic {} partition {} is not assigned", e.topic, e.partition);
         return Err(Error::kafka(ErrorCode::UNKNOWN_PARTITION, detail));
