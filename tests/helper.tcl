@@ -182,7 +182,8 @@ proc helper::cleanupObjects {} {
     if {[info commands ::kafka::kafka] eq ""} {return}
     set last {}
     foreach object [::kafka::kafka names] {
-        if {[info commands $object] eq ""} {continue}
+        # Not `info commands`: it would take an odd name for a pattern.
+        if {[namespace which -command $object] eq ""} {continue}
         if {$object in [::kafka::kafka names mock]} {
             lappend last $object
         } else {

@@ -41,6 +41,14 @@ impl Farewell {
     }
 }
 
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        if let Some(source) = self.source.get() {
+            event::unregister(source.id());
+        }
+    }
+}
+
 impl Turn for Farewell {
     fn turn(self: Rc<Self>) -> Option<(Interp, Box<dyn Task>)> {
         let interp = self.interp.get().copied().filter(|i| !i.is_deleted())?;

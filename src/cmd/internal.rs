@@ -18,7 +18,7 @@ use super::topic_producer::TopicProducer;
 use crate::error::{Error, Result};
 use crate::rdk;
 use crate::tcl::command::new_id;
-use crate::tcl::{clock, elements, event, Call, Obj, Object, Outcome, Row, State, Table};
+use crate::tcl::{clock, elements, event, Call, Flow, Obj, Object, Outcome, Row, State, Table};
 
 pub struct Internal {
     id: u64,
@@ -40,6 +40,13 @@ static TABLE: Table<Internal> = Table::new(&[
         "how many clients, entered clients, mocks and lingering objects live",
     ),
     Row("waiting", "", waiting, "how many events wait in the main queues of all clients"),
+    Row(
+        "objects",
+        "",
+        objects,
+        "how many commands and sources this interpreter and thread have, and the process topics, wakes \
+         and hooks",
+    ),
     Row("firings", "", firings, "how often this thread's event source had something to do"),
     Row("array_watches", "", array_watches, "how many array elements long batches watch"),
     Row("cpu", "", cpu, "microseconds of CPU that this thread has used"),
@@ -149,9 +156,25 @@ fn live_counts(c: &C<'_>) -> Out {
         ("mocks", rdk::live_mocks()),
         ("lingering", c.this.state.data::<Lingering>().count()),
     ];
+    Ok(counted(&counts))
+}
+
+/// `objects`
+fn objects(c: &C<'_>) -> Out {
+    let counts = [
+        ("commands", c.this.state.commands.borrow().len()),
+        ("sources", event::registered()),
+        ("topics", rdk::live_topics()),
+        ("wakes", rdk::live_wakes()),
+        ("hooks", rdk::live_hooks()),
+    ];
+    Ok(counted(&counts))
+}
+
+fn counted(counts: &[(&str, usize)]) -> Flow {
     let words: Vec<Obj> =
         counts.iter().flat_map(|(name, n)| [Obj::text(name), Obj::int(*n as i64)]).collect();
-    Ok(Obj::list(&words).into())
+    Obj::list(&words).into()
 }
 
 /// `array_watches`

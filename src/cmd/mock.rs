@@ -9,6 +9,9 @@ use crate::rdk::{api_key, api_name, api_names, ErrorCode, Mock as Cluster};
 use crate::tcl::command::{self, new_id};
 use crate::tcl::{Args, Call, Flow, Obj, Object, Outcome, Row, State, Table};
 
+/// The most partitions of a topic: librdkafka makes them all at once, and ends the process if it can't.
+const MOST_PARTITIONS: i32 = 10_000;
+
 pub struct Mock {
     id: u64,
     state: Rc<State>,
@@ -76,7 +79,7 @@ impl Mock {
             Ok(n as i32)
         };
         let brokers = number("-brokers", 3, 100)?;
-        let partitions = number("-partitions", 4, 10_000)?;
+        let partitions = number("-partitions", 4, MOST_PARTITIONS.into())?;
         let most = i64::from(brokers);
         let replication = number("-replication", most.min(3), most)?;
         let cluster = Cluster::new(brokers)?;
@@ -118,7 +121,7 @@ fn create_topic(c: &C<'_>) -> Out {
             .filter(|n| (1..=most).contains(n))
             .ok_or_else(|| Error::expected(option, &format!("1 to {most}"), &word.str()))
     };
-    let partitions = number("-partitions", c.this.partitions, 10_000)?;
+    let partitions = number("-partitions", c.this.partitions, MOST_PARTITIONS)?;
     let replication = number("-replication", c.this.replication, c.this.brokers)?;
     c.this.with(|m| m.create_topic(&name, partitions, replication))?.map_err(|mut e| {
         if e.detail.is_empty() {
@@ -163,6 +166,11 @@ fn rtt(c: &C<'_>) -> Out {
 fn leader(c: &C<'_>) -> Out {
     let topic = parse_topic(c.args.at(0)?)?;
     let partition = parse_partition(c.args.at(1)?)?;
+    // A topic that is not there would be made with as many partitions.
+    if partition >= MOST_PARTITIONS {
+        let wanted = format!("0 to {}", MOST_PARTITIONS - 1);
+        return Err(Error::expected("partition", &wanted, &partition.to_string()));
+    }
     // Only a broker: at a produce to a partition without a leader librdkafka's cluster crashes (it
     // writes the leader's id into its answer).
     let id = c.this.broker(c.args.at(2)?)?;

@@ -35,6 +35,7 @@ fn topics(word: &Obj, out: &mut PartitionList) -> Result<()> {
 
 /// `subscribe ?topic ...?`
 pub fn subscribe(c: &C<'_>) -> Out {
+    c.this.need_group()?;
     let client = &c.this.core().client;
     if c.args.rest.is_empty() {
         let list = client.subscription()?;
@@ -54,6 +55,7 @@ pub fn subscribe(c: &C<'_>) -> Out {
 
 /// `unsubscribe`
 pub fn unsubscribe(c: &C<'_>) -> Out {
+    c.this.need_group()?;
     c.this.core().client.unsubscribe()?;
     Ok(Flow::Empty)
 }
@@ -62,11 +64,13 @@ pub fn unsubscribe(c: &C<'_>) -> Out {
 pub fn assign(c: &C<'_>) -> Out {
     let list = tps::parse(c.args.rest, Need::Topic)?;
     let this = c.this;
+    this.need_group()?;
     this.reader.count_hands();
     this.reader.hand_over();
     this.reader.end_all();
     let client = &this.core().client;
-    if list.is_empty() {
+    if list.is_empty() || !this.core().is_open() {
+        // While the group is left nothing is taken any more, and one answer has to do.
         client.assign(None)?;
     } else {
         if !client.assignment()?.is_empty() {
@@ -92,6 +96,7 @@ pub fn assign(c: &C<'_>) -> Out {
 pub fn incremental_assign(c: &C<'_>) -> Out {
     let list = tps::parse(c.args.rest, Need::Topic)?;
     let this = c.this;
+    this.need_group()?;
     if list.is_empty() {
         return Ok(Flow::Empty);
     }
@@ -119,8 +124,16 @@ pub fn incremental_assign(c: &C<'_>) -> Out {
 pub fn incremental_unassign(c: &C<'_>) -> Out {
     let list = tps::parse(c.args.rest, Need::Topic)?;
     let this = c.this;
+    this.need_group()?;
     if list.is_empty() {
         return Ok(Flow::Empty);
+    }
+    // Looked for here: librdkafka ends the process for a partition that is there twice.
+    for (i, e) in list.iter().enumerate() {
+        if list.find(e.topic, e.partition).is_some_and(|first| first < i) {
+            let detail = format!("topic {} partition {} is there twice", e.topic, e.partition);
+            return Err(Error::kafka(ErrorCode::INVALID_ARG, detail));
+        }
     }
     if let Some(e) = list.iter().find(|e| !this.reader.is_active(e.topic, e.partition)) {
         let detail = format!("topic {} partition {} is not assigned", e.topic, e.partition);
@@ -131,8 +144,11 @@ pub fn incremental_unassign(c: &C<'_>) -> Out {
     let client = &this.core().client;
     client.incremental_unassign(&list)?;
     this.reader.end(&list);
-    // As in `assign`: the stop is served before the partition may be assigned again.
-    client.assignment()?;
+    // As in `assign`: the stop is served before the partition may be assigned again. Not while the
+    // group is left: it may have been with this answer.
+    if this.core().is_open() {
+        client.assignment()?;
+    }
     answered(this);
     Ok(Flow::Empty)
 }
@@ -151,16 +167,19 @@ pub fn assignment_lost(c: &C<'_>) -> Out {
 
 /// `rebalance_protocol`: `none` before the group has one, `eager` or `cooperative`.
 pub fn rebalance_protocol(c: &C<'_>) -> Out {
+    c.this.need_group()?;
     Ok(Obj::text(&c.this.core().client.rebalance_protocol().to_lowercase()).into())
 }
 
 /// `member_id`: empty before the group gave one.
 pub fn member_id(c: &C<'_>) -> Out {
+    c.this.need_group()?;
     Ok(Obj::text(&c.this.core().client.member_id().unwrap_or_default()).into())
 }
 
 /// `assignment`: `{topic partition}`, with the offset that `assign` gave, if it gave one.
 pub fn assignment(c: &C<'_>) -> Out {
+    c.this.need_group()?;
     let mut list = c.this.core().client.assignment()?;
     // librdkafka fills in `stored` where nothing was said.
     for i in 0..list.len() {

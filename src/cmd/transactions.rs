@@ -284,6 +284,7 @@ pub fn send_offsets(c: &C<'_>) -> Out {
 
 /// What tells a coordinator who the subscriber is in its group.
 pub fn membership(s: &Subscriber) -> Result<GroupMetadata> {
+    s.need_group()?;
     s.core().client.group_metadata().ok_or_else(|| {
         Error::kafka(ErrorCode::UNKNOWN_GROUP, "the subscriber has no group: set group.id")
     })

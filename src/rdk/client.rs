@@ -10,7 +10,7 @@ use super::errno::{Error, ErrorCode, Result};
 use super::fork::Birth;
 use super::ptr::{cstring, string, ErrBuf};
 use super::queue::Queue;
-use super::{hooks, raw, reaper, Conf, Events, Hooks};
+use super::{consumer, hooks, raw, reaper, Conf, Events, Hooks};
 
 /// What a client is for.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -33,6 +33,8 @@ pub struct Client {
     hooks: usize,
     birth: Birth,
     no_consumer_close: AtomicBool,
+    /// Closing was begun.
+    pub(super) closing: AtomicBool,
 }
 
 // SAFETY: librdkafka's handles may be used and destroyed in any thread.
@@ -84,6 +86,7 @@ impl Client {
             hooks: id,
             birth: Birth::here(),
             no_consumer_close: AtomicBool::new(true),
+            closing: AtomicBool::new(false),
         }))
     }
 
@@ -268,7 +271,12 @@ impl Drop for Client {
             }
             _ => 0,
         };
+        let closing = self.closing.load(Ordering::Acquire);
         reaper::run("rdk-destroy", move || {
+            if closing {
+                // SAFETY: as below.
+                unsafe { consumer::serve_leave(rk as *mut raw::rd_kafka_t) };
+            }
             // SAFETY: this was the last owner: topics, queues, events and messages
             // each hold an `Arc`, so none of them is left.
             unsafe { raw::rd_kafka_destroy_flags(rk as *mut raw::rd_kafka_t, flags) };

@@ -1,12 +1,52 @@
 //! What a consumer with a group does. On a client without a group.id the group calls
 //! answer `UNKNOWN_GROUP`, on a producer all of them an error.
 
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
 use libc::c_void;
 
 use super::client::{Client, Kind};
 use super::errno::{Error, ErrorCode, Result};
+use super::event::raw_type;
 use super::ptr::string;
 use super::{raw, PartitionList, Queue};
+
+/// What a group gets to answer that it was left: librdkafka gives that request five seconds.
+const LEAVING: Duration = Duration::from_millis(6000);
+
+/// Sees a consumer that is being closed out of its group, for as long as that may take, before it is
+/// destroyed.
+///
+/// librdkafka (2.12.1) forgets that it waits for the answer to its leaving when it is destroyed
+/// meanwhile, and waits for ever (`rd_kafka_cgrp_handle_LeaveGroup` with `_DESTROY`). `close -timeout 1`
+/// was enough for that.
+///
+/// # Safety
+/// `rk` is a valid consumer with a group, `rd_kafka_consumer_close_queue` was called, and nobody else
+/// uses it.
+pub(super) unsafe fn serve_leave(rk: *mut raw::rd_kafka_t) {
+    let end = Instant::now() + LEAVING;
+    // SAFETY: the handle is valid; queue and events are ours and go before it does.
+    unsafe {
+        let queue = raw::rd_kafka_queue_get_consumer(rk);
+        if queue.is_null() {
+            return;
+        }
+        while raw::rd_kafka_consumer_closed(rk) == 0 && Instant::now() < end {
+            let event = raw::rd_kafka_queue_poll(queue, 20);
+            if event.is_null() {
+                continue;
+            }
+            if raw::rd_kafka_event_type(event) == raw_type::REBALANCE {
+                // Whatever it is about: with the end begun, each answer takes all away.
+                raw::rd_kafka_assign(rk, std::ptr::null());
+            }
+            raw::rd_kafka_event_destroy(event);
+        }
+        raw::rd_kafka_queue_destroy(queue);
+    }
+}
 
 fn raw_or_null(list: Option<&PartitionList>) -> *const raw::list_t {
     list.map_or(std::ptr::null(), PartitionList::as_ptr)
@@ -178,7 +218,9 @@ impl Client {
     pub fn close_queue(&self, queue: &Queue) -> Result<()> {
         queue.need_client(self)?;
         // SAFETY: handle and queue are valid; the error is taken over.
-        unsafe { Error::take(raw::rd_kafka_consumer_close_queue(self.as_ptr(), queue.as_ptr())) }
+        unsafe { Error::take(raw::rd_kafka_consumer_close_queue(self.as_ptr(), queue.as_ptr()))? };
+        self.closing.store(true, Ordering::Release);
+        Ok(())
     }
 
     /// Whether closing has ended (`rd_kafka_consumer_closed`).

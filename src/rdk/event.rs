@@ -198,7 +198,7 @@ impl Drop for RawEvent {
     }
 }
 
-mod raw_type {
+pub(super) mod raw_type {
     pub const DR: i32 = 1;
     pub const ERROR: i32 = 8;
     pub const REBALANCE: i32 = 16;

@@ -67,6 +67,11 @@ impl Entry {
 
 static ENTRIES: Registry<Entry> = Registry::new();
 
+/// How many clients' hooks are registered, for the tests of leaks.
+pub fn live_hooks() -> usize {
+    ENTRIES.len()
+}
+
 /// Registers the hooks of a client with this configuration.
 pub(super) fn register(hooks: Arc<dyn Hooks>, secrets: Vec<String>) -> usize {
     ENTRIES.add(Arc::new(Entry { hooks, secrets: RwLock::new(secrets), tokens: RwLock::default() }))

@@ -52,7 +52,7 @@ pub use errno::{Error, ErrorCode, Result};
 pub use event::{ClientError, Event, Events, Rebalance, Reports};
 pub use fork::{across as across_fork, Held};
 pub use group::GroupMetadata;
-pub use hooks::{Hooks, LogLine};
+pub use hooks::{live_hooks, Hooks, LogLine};
 pub use message::{Headers, Message, MessageRef, TimestampType};
 pub use metadata::{Broker, Metadata, PartitionMeta, TopicMeta};
 pub use mock::{live_mocks, Mock, Request};
@@ -61,11 +61,11 @@ pub use partitioner::Partitioner;
 pub use partitions::{Elem, PartitionList};
 pub use properties::{properties, Property};
 pub use query::TopicSel;
-pub use queue::{Queue, Wake};
+pub use queue::{live_wakes, Queue, Wake};
 pub use reaper::{live_clients, wait_destroyed};
 pub use sasl::TokenSource;
 pub use secrets::{is_secret, redact};
-pub use topic::{Record, Topic};
+pub use topic::{live_topics, Record, Topic};
 pub use trust::has_default_trust;
 
 /// librdkafka's version, such as `2.12.1` (`rd_kafka_version_str`).

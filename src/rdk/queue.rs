@@ -38,6 +38,11 @@ pub trait Wake: Send + Sync + 'static {
 ///   also be left holding the last `Arc`, and run a stranger's drop inside the lock.
 static WAKES: Registry<dyn Wake> = Registry::new();
 
+/// How many queues wake somebody, for the tests of leaks.
+pub fn live_wakes() -> usize {
+    WAKES.len()
+}
+
 /// For [`fork`](super::fork).
 pub(super) fn hold() -> super::fork::Held {
     WAKES.hold()

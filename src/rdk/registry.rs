@@ -36,6 +36,11 @@ impl<T: ?Sized> Registry<T> {
         self.entries.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
     }
 
+    /// How many there are, for the tests of leaks.
+    pub(super) fn len(&self) -> usize {
+        self.entries.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// Keeps others out, for a fork.
     pub(super) fn hold(&'static self) -> Held
     where
@@ -60,6 +65,7 @@ mod tests {
         let first = registry.add(Arc::from("a"));
         let second = registry.add(Arc::from("b"));
         assert_ne!(first, second);
+        assert_eq!(registry.len(), 2);
         assert_eq!(registry.get(first).as_deref(), Some("a"));
         assert_eq!(registry.remove(first).as_deref(), Some("a"));
         assert_eq!(registry.get(first), None);

@@ -2,6 +2,7 @@
 
 use std::ffi::CStr;
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 
 use libc::{c_int, c_void};
@@ -82,11 +83,9 @@ impl Topic {
         // SAFETY: handle and name are valid; the configuration is taken over also when
         // this fails; null means the default one.
         let ptr = unsafe { raw::rd_kafka_topic_new(client.as_ptr(), text.as_ptr(), conf) };
-        Ok(Topic {
-            ptr: NonNull::new(ptr).ok_or_else(Error::last)?,
-            client: Arc::clone(client),
-            name: name.into(),
-        })
+        let ptr = NonNull::new(ptr).ok_or_else(Error::last)?;
+        LIVE.fetch_add(1, Ordering::Relaxed);
+        Ok(Topic { ptr, client: Arc::clone(client), name: name.into() })
     }
 
     pub(super) fn as_ptr(&self) -> *mut raw::rd_kafka_topic_t {
@@ -308,8 +307,16 @@ fn legacy(result: c_int) -> Result<()> {
     }
 }
 
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+
+/// How many topics exist, for the tests of leaks.
+pub fn live_topics() -> usize {
+    LIVE.load(Ordering::Relaxed)
+}
+
 impl Drop for Topic {
     fn drop(&mut self) {
+        LIVE.fetch_sub(1, Ordering::Relaxed);
         if self.client.forked() {
             return;
         }

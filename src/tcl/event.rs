@@ -242,6 +242,11 @@ pub fn hold_door() -> Box<dyn Any> {
     Box::new(Held { _guard: guard, _door: door })
 }
 
+/// How many objects of this thread get turns, for the tests of leaks.
+pub fn registered() -> usize {
+    with_local(|l| l.turns.borrow().len())
+}
+
 /// How often this thread's event source had something to do.
 pub fn firings() -> u64 {
     with_local(|l| l.door.firings.load(Ordering::Relaxed))

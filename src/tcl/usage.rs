@@ -322,6 +322,9 @@ fn tokens(text: &'static str) -> Result<Vec<Token>, String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -334,5 +337,20 @@ mod tests {
         assert_eq!(arity("tp ..."), Ok((1, None)));
         assert!(arity("?-a? x ?-b?").is_err());
         assert!(arity("?x").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_as_a_signature_or_refused(
+            parts in vec("[a-d?. -]{0,4}|\\?-[a-d]\\?|\\?-[a-d] v\\?|\\?[a-d]\\?|[a-d]|\\?tp \\.\\.\\.\\?|tp \\.\\.\\.", 0..8),
+        ) {
+            let text: &'static str = Box::leak(parts.join(" ").into_boxed_str());
+            if let Ok(usage) = Usage::parse(text) {
+                let (min, max) = usage.arity();
+                prop_assert!(max.is_none_or(|max| min <= max), "arity of {:?}", text);
+                prop_assert!(usage.option_names().all(|name| name.starts_with('-')));
+                prop_assert_eq!(usage.text, text);
+            }
+        }
     }
 }

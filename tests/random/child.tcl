@@ -32,13 +32,13 @@ if {!$threads} {
         thread::send $id [list set ::auto_path $::auto_path]
         thread::send $id [list source [file join [file dirname [file normalize [info script]]] machine.tcl]]
         # A thread that has ended by an error says so here.
-        thread::send -async $id [list catch [list random::run [expr {$seed * 1000 + $i}] \
-            [expr {$steps / $threads}] $bootstrap $i]] ended($i)
+        thread::send -async $id [list random::thread [expr {$seed * 1000 + $i}] \
+            [expr {$steps / $threads}] $bootstrap $i] ended($i)
         lappend ids $id
     }
     for {set i 1} {$i <= $threads} {incr i} {
         while {![info exists ended($i)]} {vwait ended($i)}
-        if {$ended($i)} {random::fault "thread $i ended with an error"}
+        if {$ended($i) ne ""} {random::fault "thread $i ended with an error: $ended($i)"}
     }
     foreach id $ids {thread::release -wait $id}
 }

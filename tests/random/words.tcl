@@ -185,7 +185,8 @@ proc ::random::acl {} {
 proc ::random::word {name depth} {
     variable odd
     if {$name in {ms timeoutMS}} {return [time]}
-    if {[chance 6]} {return [pick $odd]}
+    # A body with a brace too few is Tcl's to complain of, and its error has no errorCode.
+    if {[chance 6] && $name ne "code"} {return [pick $odd]}
     switch -- $name {
         cmd - cmdName {return [weighted [list [anySlot] 20 #auto 2 ::random::ns::x 2]]}
         type {return [pick {master producer consumer subscriber mock topic broker group}]}
@@ -247,7 +248,12 @@ proc ::random::call {{depth 0}} {
     if {$type eq "mock" && [lindex $name 0] ni {delete destroy} && [chance 60]} {set words $::random::cluster}
     lappend words {*}$name
     foreach part $parts {lappend words {*}[part $name $part $depth]}
-    if {[chance 3]} {set words [linsert $words [expr {1 + [draw [llength $words]]}] [pick $::random::odd]]}
+    if {[chance 3]} {
+        # Not before the time: it would be one word more, and the call would wait for its default.
+        set from [expr {min([llength $words], max(1, [lsearch -exact $words -timeout] + 2))}]
+        set at [expr {$from + [draw [expr {[llength $words] - $from + 1}]]}]
+        set words [linsert $words $at [pick $::random::odd]]
+    }
     # Without a time a call would wait for its long default.
     if {[chance 3] && "-timeout" ni $words} {set words [lrange $words 0 end-1]}
     return [list $type $words]

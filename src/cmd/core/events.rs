@@ -7,7 +7,7 @@ use super::Core;
 use crate::cmd::hooks::Throttle;
 use crate::error::guiding_detail;
 use crate::rdk::{ClientError, Event, Reports};
-use crate::tcl::{Obj, Prefix};
+use crate::tcl::{event, Obj, Prefix};
 
 /// Events other than reports that wait for a turn: statistics and errors, which come slowly.
 const OTHERS: usize = 1000;
@@ -304,6 +304,8 @@ impl Drop for Core {
             .sum();
         self.kept.get_mut().clear();
         self.live.held.fetch_sub(held, Ordering::AcqRel);
+        // An object that went with its interpreter was not finished by itself.
+        event::unregister(self.id);
     }
 }
 

@@ -146,6 +146,19 @@ impl Subscriber {
         Ok(())
     }
 
+    /// Refuses what asks the group's part of librdkafka once leaving has begun. It takes such a
+    /// question for as long as it has not left, and drops it unanswered if it has left by the time it
+    /// comes to it: the call would wait for ever. A subscription that comes in between ends the process
+    /// by an assertion. (`rd_kafka_cgrp_op_serve`, `rd_kafka_cgrp_terminated`, 2.12.1.) Only while the
+    /// group waits for the answer to a rebalance it can't be left.
+    pub fn need_group(&self) -> Result<()> {
+        let asked = || self.rebalance.borrow().as_ref().is_some_and(|p| !p.answered);
+        if self.core.is_open() || asked() {
+            return Ok(());
+        }
+        Err(Error::State("the object is being closed".to_owned()))
+    }
+
     /// Begins leaving the group.
     pub fn begin_close(&self, within: Duration) {
         if !self.core.is_open() {

@@ -11,6 +11,7 @@ mod cluster;
 mod configs;
 mod groups;
 mod offsets;
+mod op;
 mod raw;
 mod scram;
 mod topics;
@@ -27,6 +28,7 @@ use super::client::Client;
 use super::errno::{Error, ErrorCode, Result};
 use super::ptr::{cstring, string, ErrBuf};
 use super::{Metadata, TopicSel};
+use op::{Op, LONGEST};
 
 pub use acls::{Acl, AclFilter, OPERATIONS, PATTERNS, PERMISSIONS, RESOURCES};
 pub use cluster::{Cluster, Node};
@@ -38,9 +40,6 @@ pub use topics::{NewTopic, TopicDescription};
 
 /// Results by name: of topics, groups, users.
 pub type Named<T> = Vec<(String, Result<T>)>;
-
-/// librdkafka's bound for a request's time, in milliseconds; "without limit" is this.
-const LONGEST: i32 = 3_600_000;
 
 /// How often a waiting request looks whether it was given up.
 const LOOK: Duration = Duration::from_millis(50);
@@ -131,7 +130,7 @@ impl<'a> Admin<'a> {
         let ptr = NonNull::new(ptr).ok_or_else(|| Error::new(ErrorCode::INVALID_ARG))?;
         let options = Options(ptr, op);
         let left = self.left();
-        let limit = if op.asks_coordinator() { LONGEST } else { left };
+        let limit = op.limit(left);
         checked(|text, size| {
             // SAFETY: the options are valid, and the buffer has the size given.
             unsafe {
@@ -171,9 +170,9 @@ impl<'a> Admin<'a> {
         send(self.client.as_ptr(), options.0.as_ptr(), queue.as_ptr());
         loop {
             // librdkafka answers at the request's time limit at the latest; it may be late by a
-            // little, and an answer that is in the queue counts. Only requests to a coordinator
-            // have no limit there (see `Op::asks_coordinator`).
-            let left = if options.1.asks_coordinator() { self.left() } else { LONGEST };
+            // little, and an answer that is in the queue counts. Some requests have a later limit
+            // there (see `Op::limit`): our clock ends these.
+            let left = if options.1.ends_late() { self.left() } else { LONGEST };
             let wait = left.min(LOOK.as_millis() as c_int);
             // SAFETY: the queue is valid; the event returned is ours.
             let event = unsafe { raw::rd_kafka_queue_poll(queue.as_ptr(), wait) };
@@ -188,64 +187,6 @@ impl<'a> Admin<'a> {
                 return Err(self.late());
             }
         }
-    }
-}
-
-/// librdkafka's numbers of the operations (`rd_kafka_admin_op_t`).
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-enum Op {
-    CreateTopics = 1,
-    DeleteTopics = 2,
-    CreatePartitions = 3,
-    AlterConfigs = 4,
-    DescribeConfigs = 5,
-    DeleteRecords = 6,
-    DeleteGroups = 7,
-    DeleteConsumerGroupOffsets = 8,
-    CreateAcls = 9,
-    DescribeAcls = 10,
-    DeleteAcls = 11,
-    ListConsumerGroups = 12,
-    DescribeConsumerGroups = 13,
-    ListConsumerGroupOffsets = 14,
-    AlterConsumerGroupOffsets = 15,
-    IncrementalAlterConfigs = 16,
-    DescribeUserScramCredentials = 17,
-    AlterUserScramCredentials = 18,
-    DescribeTopics = 19,
-    DescribeCluster = 20,
-    ListOffsets = 21,
-    ElectLeaders = 22,
-}
-
-impl Op {
-    /// Whether the request goes to a group's coordinator, which has to be found first.
-    ///
-    /// librdkafka (2.12.1) may not end such a request by itself: it goes on waiting for the
-    /// coordinator, and when that comes up, be it minutes later, it uses memory that went with the
-    /// request (`rd_kafka_admin_coord_request` and, after it, `rd_kafka_admin_coord_response_parse`
-    /// both drop the one reference that is left). So its time limit is far away, and ours ends the
-    /// wait.
-    fn asks_coordinator(self) -> bool {
-        use Op::*;
-        matches!(
-            self,
-            DescribeConsumerGroups | ListConsumerGroupOffsets | AlterConsumerGroupOffsets
-        )
-    }
-
-    /// Whether the broker waits for something, and is told how long.
-    fn waits_on_broker(self) -> bool {
-        use Op::*;
-        matches!(
-            self,
-            CreateTopics
-                | DeleteTopics
-                | CreatePartitions
-                | DeleteRecords
-                | ListOffsets
-                | ElectLeaders
-        )
     }
 }
 
