@@ -69,7 +69,7 @@ puts "queued [dict get $counts queued], acknowledged [dict get $counts acknowled
 puts "lost [dict get $counts lost], duplicated where that may not be [dict get $counts wrongly], duplicated by\
     producers without idempotence [expr {[dict get $counts duplicated] - [dict get $counts wrongly]}]"
 puts "handled by groups [dict get $counts handled], skipped [dict get $counts skipped], repeated\
-    [dict get $counts repeated]; rebalances $load::rebalances; losses that were said: $load::saidLost"
+    [dict get $counts repeated]; rebalance events $load::rebalances; losses that were said: $load::saidLost"
 foreach why $wrong {puts "WRONG: $why"}
 puts [expr {[llength $wrong] ? "not well" : "well"}]
 foreach h $helper::children {catch {childKill $h}}
