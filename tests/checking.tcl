@@ -131,6 +131,20 @@ oo::class create checking::Ledger {
         return $front($source)
     }
 
+    # awaits source -- what the first unsettled message waits for: its number, and words out of `report`,
+    # `log` and the groups.
+    method awaits {source} {
+        my Source $source
+        set known [my Known $source $front($source)]
+        set words {}
+        if {[lindex $known 0] < 0} {lappend words report}
+        if {[lindex $known 1] == 0} {lappend words log}
+        foreach group $groups {
+            if {[lindex $known $place($group)] == 0} {lappend words $group}
+        }
+        return [list $front($source) {*}$words]
+    }
+
     # missing -- those acknowledged and not found in the log yet: `source number`.
     method missing {} {
         set ids {}

@@ -192,6 +192,9 @@ proc load::goOn {} {
         if {![info exists moved($source)] || [lindex $moved($source) 0] != $front} {
             set moved($source) [list $front $now]
             tell $role "go [expr {$front + $window}]"
+        } elseif {$now - [lindex $moved($source) 1] == 30 && [llength $moved($source)] == 2} {
+            lappend moved($source) said
+            puts "    $source has stood still for 30 s, it awaits [$ledger awaits $source]"
         } elseif {$now - [lindex $moved($source) 1] > 150} {
             broke "$source stands still at $front for 150 s"
         }
