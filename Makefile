@@ -34,7 +34,7 @@ export TCLLIBPATH := {$(CURDIR)/build}
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: build stage static demo test test-broker test-tcl9 bench bench-quick bench-instructions valgrind asan leaks soak-random check doc install install-dev uninstall dist deb test-deb clean help
+.PHONY: build stage static demo test test-broker test-tcl9 bench bench-quick bench-instructions valgrind asan leaks soak soak-random check doc install install-dev uninstall dist deb test-deb clean help
 
 build: ## compile and lay out the package under build/ (the default)
 	@scripts/setup build
@@ -105,6 +105,11 @@ leaks: ## 10,000 cycles of everything that is made and deleted, counted
 	@scripts/setup test
 	@$(MAKE) --no-print-directory build
 	@KAFKA_TEST_CYCLES=10000 $(TCLSH) tests/all.tcl -deadline 3000 leaks
+
+soak: ## a mixed load with faults, and a checker: MINUTES=30 SEED=n PLOT=build/soak.svg
+	@scripts/setup test
+	@$(MAKE) --no-print-directory build
+	@$(TCLSH) tests/soak/soak.tcl $(or $(MINUTES),30) "$(SEED)" "$(PLOT)"
 
 soak-random: ## random calls for long: STEPS=1000000 SEED=n; a fault comes with its seed
 	@scripts/setup test

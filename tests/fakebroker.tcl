@@ -20,12 +20,17 @@ namespace eval fake {
     variable port 0
     variable buffer             ;# channel -> bytes that are no whole frame yet
     variable offsets            ;# topic,partition -> next offset
+    variable lose ""            ;# answers to Produce: before, after or both: close the connection
+                                ;# instead, before or after the batch is written
+    variable odds 10            ;# so often, one of so many
+    variable lost 0             ;# how often that was
 }
+source [file join [file dirname [info script]] fakelog.tcl]
 
 # What is understood: key {name oldest newest}.
 set fake::apis {
     0 {Produce 0 3} 1 {Fetch 0 4} 3 {Metadata 0 4} 10 {FindCoordinator 0 0}
-    17 {SaslHandshake 0 1} 18 {ApiVersions 0 0} 36 {SaslAuthenticate 0 0}
+    17 {SaslHandshake 0 1} 18 {ApiVersions 0 0} 22 {InitProducerId 0 0} 36 {SaslAuthenticate 0 0}
 }
 
 # ---------------------------------------------------------------- encoding
@@ -119,7 +124,7 @@ proc fake::hangUp {} {
 }
 
 # request frame -- how long the answer takes, and the answer; nothing for a request that
-# is not understood.
+# is not understood, or is to have none.
 proc fake::request {frame} {
     variable apis
     variable fetchTime
@@ -133,7 +138,9 @@ proc fake::request {frame} {
         # Only ApiVersions may be newer than we know: the client asks again, older.
         return [list 0 $head[apiVersions 35]]
     }
-    return [list [expr {$name eq "Fetch" ? $fetchTime : 0}] $head[$name $version $rest]]
+    set body [$name $version $rest]
+    if {$body eq ""} return
+    return [list [expr {$name eq "Fetch" ? $fetchTime : 0}] $head$body]
 }
 
 proc fake::apiVersions {error} {
@@ -195,7 +202,15 @@ proc fake::Metadata {version rest} {
 proc fake::Produce {version rest} {
     variable log
     variable throttle
-    variable offsets
+    variable lose
+    variable odds
+    variable lost
+    set hangUp ""
+    if {$lose ne "" && rand() * $odds < 1} {
+        incr lost
+        set hangUp [expr {$lose ne "both" ? $lose : rand() < 0.5 ? "before" : "after"}]
+    }
+    if {$hangUp eq "before"} return
     if {$version >= 3} {take string}
     take int16
     take int32
@@ -205,21 +220,24 @@ proc fake::Produce {version rest} {
         set rows {}
         for {set p [take int32]} {$p > 0} {incr p -1} {
             set partition [take int32]
-            # The number of records stands behind the head of a batch.
-            binary scan [take bytes] @57I count
-            set offset [incr offsets($name,$partition) 0]
-            incr offsets($name,$partition) $count
+            lassign [write $name $partition [take bytes]] error offset count
             lappend log [list produce $name $partition $count]
-            lappend rows [binary format ISWW $partition 0 $offset -1]
+            lappend rows [binary format ISWW $partition $error $offset -1]
         }
         lappend topics [str $name][array $rows]
     }
+    if {$hangUp ne ""} return
     return [array $topics][binary format I $throttle]
 }
 
 proc fake::Fetch {version rest} {
     variable throttle
     return [binary format I $throttle][array {}]
+}
+
+proc fake::InitProducerId {version rest} {
+    variable producers
+    return [binary format ISWS 0 0 [incr producers] 0]
 }
 
 # There is no group coordinator.
