@@ -34,7 +34,7 @@ export TCLLIBPATH := {$(CURDIR)/build}
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: build stage static demo test test-broker test-tcl9 bench bench-quick bench-instructions valgrind asan leaks soak soak-random check doc install install-dev uninstall dist deb test-deb clean help
+.PHONY: build stage static demo test test-broker test-tcl9 bench bench-quick bench-latency bench-instructions valgrind asan leaks soak soak-random check doc install install-dev uninstall dist deb test-deb clean help
 
 build: ## compile and lay out the package under build/ (the default)
 	@scripts/setup build
@@ -73,6 +73,13 @@ bench: ## what a message costs, beside librdkafka without Tcl; B="-quick" or "-r
 	@$(MAKE) --no-print-directory build
 	@$(RUN_CARGO) build --release --locked --example floor
 	@$(TCLSH) benches/run.tcl $(B)
+	@$(TCLSH) benches/latency.tcl $(filter -quick,$(B))
+
+bench-latency: ## from produce to the callback, in another process; with KAFKA_BOOTSTRAP on that broker
+	@scripts/setup build
+	@$(MAKE) --no-print-directory build
+	@$(RUN_CARGO) build --release --locked --example floor
+	@$(TCLSH) benches/latency.tcl $(B)
 
 bench-quick: ## the same in two minutes: 100 bytes, one partition
 	@$(MAKE) --no-print-directory bench B=-quick

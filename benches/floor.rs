@@ -2,7 +2,8 @@
 //!
 //!     floor ROW BOOTSTRAP TOPIC PARTITIONS COUNT SIZE
 //!
-//! prints the microseconds of CPU of the calling thread and of wall time that one message took.
+//! prints the microseconds of CPU of the calling thread and of wall time that one message took; the
+//! rows of latency.rs print latencies.
 //! It calls librdkafka's functions as a C program would: nothing of the package is in between.
 
 use std::ffi::{c_char, CStr, CString};
@@ -11,6 +12,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rdkafka::bindings as rd;
+
+mod latency;
 
 /// What everything prefetched takes; the measured part then waits for nothing.
 const PREFETCH: Duration = Duration::from_millis(1500);
@@ -40,6 +43,8 @@ fn client(kind: rd::rd_kafka_type_t, pairs: &[(&str, &str)]) -> *mut rd::rd_kafk
             assert!(done == rd::rd_kafka_conf_res_t::RD_KAFKA_CONF_OK, "{key}: {}", said(&why));
         }
         if kind == rd::rd_kafka_type_t::RD_KAFKA_PRODUCER {
+            let latency = std::env::args().nth(1).is_some_and(|row| row == "latency-send");
+            let report = if latency { latency::report } else { report };
             rd::rd_kafka_conf_set_dr_msg_cb(conf, Some(report));
         }
         let rk = rd::rd_kafka_new(kind, conf, why.as_mut_ptr(), why.len());
@@ -91,6 +96,8 @@ fn main() {
         size: number(size),
     };
     let (cpu, wall) = match args.row.as_str() {
+        "latency-send" => return latency::send(&args),
+        "latency-read" => return latency::read(&args),
         "batch" | "poll" => consume(&args),
         _ => produce(&args),
     };

@@ -69,25 +69,7 @@ proc countFor {size} {expr {$size > 500 ? 50000 : 200000}}
 
 # ---------------------------------------------------------------- the cluster
 
-set host ""
-if {[info exists env(KAFKA_BOOTSTRAP)] && $env(KAFKA_BOOTSTRAP) ne ""} {
-    set bootstrap $env(KAFKA_BOOTSTRAP)
-} else {
-    set host [open |[list $tclsh [file join $here host.tcl]] r+]
-    fconfigure $host -buffering line
-    gets $host bootstrap
-}
-puts "cluster: [expr {$host eq {} ? $bootstrap : "embedded, one broker"}]"
-
-# A topic that nothing else uses, with this many partitions.
-proc newTopic {partitions} {
-    set topic bench-[clock milliseconds]-[incr ::topics]
-    if {$::host ne ""} {
-        puts $::host [list create $topic $partitions]
-        gets $::host
-    }
-    return $topic
-}
+source [file join $here cluster.tcl]
 
 # Fills a topic; gives how many partitions it has. Compressed, for the embedded cluster
 # keeps 5 MiB of a partition.
@@ -113,11 +95,6 @@ proc fill {topic size count partitions} {
 }
 
 # ---------------------------------------------------------------- figures
-
-proc median {list} {
-    set list [lsort -real $list]
-    lindex $list [expr {[llength $list] / 2}]
-}
 
 # Half the distance of the extremes, in percent of the median.
 proc spread {list} {

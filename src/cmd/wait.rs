@@ -215,7 +215,24 @@ fn timer(core: &Core, end: Option<Instant>) -> Option<Timer> {
 }
 
 pub fn late_error(timeout: i32) -> Error {
-    Error::kafka(ErrorCode::TIMED_OUT, format!("no answer within {timeout} ms"))
+    let text = format!("no answer within {timeout} ms");
+    Error::Kafka(passing(rdk::Error::with_detail(ErrorCode::TIMED_OUT, text)))
+}
+
+/// Marks an error that passes once brokers are back. librdkafka itself says so of transactions only,
+/// and a script that calls again what is `retriable` would end with the first broker that is away.
+fn passing(mut e: rdk::Error) -> rdk::Error {
+    e.retriable |= [
+        ErrorCode::TIMED_OUT,
+        ErrorCode::TIMED_OUT_QUEUE,
+        ErrorCode::TRANSPORT,
+        ErrorCode::ALL_BROKERS_DOWN,
+        ErrorCode::WAIT_COORD,
+        ErrorCode::COORDINATOR_NOT_AVAILABLE,
+        ErrorCode::LEADER_NOT_AVAILABLE,
+    ]
+    .contains(&e.code);
+    e
 }
 
 /// A result that is there already: given at once, or, with `-command`, by a call as ever.
@@ -227,14 +244,21 @@ pub fn ready(core: &Core, command: Option<Prefix>, value: Obj) -> Flow {
     }
 }
 
-/// Runs `op` on a helper thread and waits for it, or has its result come by event.
+/// Runs `op` on a helper thread and waits for it, or has its result come by event. It may be called
+/// again: what it asks is a question, or leaves things as it would have the first time.
 pub fn call<R: Send + 'static>(
     core: &Rc<Core>,
     manner: Manner,
     op: impl FnOnce(&Arc<Client>) -> rdk::Result<R> + Send + 'static,
     finish: impl FnOnce(R) -> Result<Obj> + 'static,
 ) -> Result<Flow> {
-    call_with(core, manner, Core::drain, op, finish)
+    let finish = |value| {
+        finish(value).map_err(|e| match e {
+            Error::Kafka(e) => Error::Kafka(passing(e)),
+            other => other,
+        })
+    };
+    call_with(core, manner, Core::drain, |client| op(client).map_err(passing), finish)
 }
 
 /// As [`call`]; `drain` empties the client's queue while the script waits.
