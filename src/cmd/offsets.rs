@@ -195,16 +195,18 @@ pub fn commit(c: &C<'_>) -> Out {
         return Ok(wait::ready(core, manner.command, Obj::empty()));
     }
     if alone {
+        c.this.need_group()?;
         return match core.client.commit((!bare).then_some(&list), true) {
             Err(e) if !(bare && e.code == ErrorCode::NO_OFFSET) => Err(e.into()),
             _ => Ok(Flow::Empty),
         };
     }
     let timeout = manner.timeout;
+    let asked = c.this.is_asked();
     wait::call(
         core,
         manner,
-        move |client| commit_list(client, (!bare).then_some(&list), timeout),
+        move |client| commit_list(client, (!bare).then_some(&list), timeout, asked),
         move |(error, partitions)| match error {
             Some(e) if e.code == ErrorCode::NO_OFFSET && bare => Ok(Obj::empty()),
             Some(e) if partitions.iter().all(|p| p.error.is_none()) => Err(e.into()),
@@ -256,13 +258,14 @@ type Committed = (Option<rdk::Error>, PartitionList);
 /// Commits, and waits for the answer.
 ///
 /// When one partition is refused librdkafka says of all that they are, also of those that were
-/// committed. Then each is committed once more by itself.
+/// committed. Then each is committed once more by itself. `asked`: see [`Client::commit_queue`].
 pub fn commit_list(
     client: &Arc<Client>,
     list: Option<&PartitionList>,
     timeout: i32,
+    asked: bool,
 ) -> rdk::Result<Committed> {
-    let (error, mut partitions) = commit_once(client, list, timeout)?;
+    let (error, mut partitions) = commit_once(client, list, timeout, asked)?;
     let of_one = error.as_ref().is_some_and(|e| OF_ONE.contains(&e.code));
     let sent = |e: &Elem<'_>| e.offset >= 0;
     if !of_one || partitions.iter().filter(sent).count() < 2 {
@@ -274,7 +277,7 @@ pub fn commit_list(
         one.add_offset(e.topic, e.partition, e.offset)?;
         one.set_metadata(0, e.metadata.unwrap_or_default());
         one.set_leader_epoch(0, e.leader_epoch);
-        let (error, _) = commit_once(client, Some(&one), timeout)?;
+        let (error, _) = commit_once(client, Some(&one), timeout, asked)?;
         partitions.set_error(i, error.map(|e| e.code));
     }
     Ok((error.filter(|_| partitions.iter().filter(sent).all(|e| e.error.is_some())), partitions))
@@ -284,10 +287,11 @@ fn commit_once(
     client: &Arc<Client>,
     list: Option<&PartitionList>,
     timeout: i32,
+    asked: bool,
 ) -> rdk::Result<Committed> {
     // Through a queue: the plain call waits without limit and tells one error for all.
     let queue = client.new_queue();
-    client.commit_queue(list, &queue)?;
+    client.commit_queue(list, &queue, asked)?;
     match queue.poll(timeout) {
         Some(Event::OffsetCommit { error, partitions }) => Ok((error, partitions)),
         _ => {

@@ -489,7 +489,7 @@ fn store_offset(c: &C<'_>) -> Out {
         ));
     }
     let timeout = manner.timeout;
-    let commit = move |client: &Arc<Client>| commit_list(client, Some(&list), timeout);
+    let commit = move |client: &Arc<Client>| commit_list(client, Some(&list), timeout, false);
     wait::call(core, manner, commit, |(error, partitions)| match error {
         Some(e) if partitions.iter().all(|p| p.error.is_none()) => Err(e.into()),
         _ => tps::outcome(&partitions, |_| Obj::empty()),

@@ -2,7 +2,7 @@
 
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use libc::c_int;
 
@@ -34,7 +34,7 @@ pub struct Client {
     birth: Birth,
     no_consumer_close: AtomicBool,
     /// Closing was begun.
-    pub(super) closing: AtomicBool,
+    pub(super) closing: Mutex<bool>,
 }
 
 // SAFETY: librdkafka's handles may be used and destroyed in any thread.
@@ -86,7 +86,7 @@ impl Client {
             hooks: id,
             birth: Birth::here(),
             no_consumer_close: AtomicBool::new(true),
-            closing: AtomicBool::new(false),
+            closing: Mutex::new(false),
         }))
     }
 
@@ -271,7 +271,7 @@ impl Drop for Client {
             }
             _ => 0,
         };
-        let closing = self.closing.load(Ordering::Acquire);
+        let closing = *self.closing.get_mut().unwrap_or_else(PoisonError::into_inner);
         reaper::run("rdk-destroy", move || {
             if closing {
                 // SAFETY: as below.

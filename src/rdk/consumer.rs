@@ -1,7 +1,7 @@
 //! What a consumer with a group does. On a client without a group.id the group calls
 //! answer `UNKNOWN_GROUP`, on a producer all of them an error.
 
-use std::sync::atomic::Ordering;
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use libc::c_void;
@@ -159,8 +159,22 @@ impl Client {
 
     /// Commits without blocking; the `OffsetCommit` event comes to `queue`
     /// (`rd_kafka_commit_queue`).
-    pub fn commit_queue(&self, list: Option<&PartitionList>, queue: &Queue) -> Result<()> {
+    ///
+    /// Refused once closing was begun, for librdkafka ends the process if a commit comes when the
+    /// group is just left (`rd_kafka_cgrp_terminated` asserts that none is under way). `asked`: the group
+    /// waits for the answer to a rebalance, and can't be left before that.
+    pub fn commit_queue(
+        &self,
+        list: Option<&PartitionList>,
+        queue: &Queue,
+        asked: bool,
+    ) -> Result<()> {
         queue.need_client(self)?;
+        // Held while librdkafka takes the commit: its queue keeps the order of the two then.
+        let closing = self.closing.lock().unwrap_or_else(PoisonError::into_inner);
+        if *closing && !asked {
+            return Err(Error::with_detail(ErrorCode::STATE, "the object is being closed"));
+        }
         // SAFETY: handle and queue are valid, the list too or null; without a callback
         // the result is an event of the queue.
         ErrorCode(unsafe {
@@ -217,9 +231,10 @@ impl Client {
     /// (`rd_kafka_consumer_close_queue`).
     pub fn close_queue(&self, queue: &Queue) -> Result<()> {
         queue.need_client(self)?;
+        let mut closing = self.closing.lock().unwrap_or_else(PoisonError::into_inner);
         // SAFETY: handle and queue are valid; the error is taken over.
         unsafe { Error::take(raw::rd_kafka_consumer_close_queue(self.as_ptr(), queue.as_ptr()))? };
-        self.closing.store(true, Ordering::Release);
+        *closing = true;
         Ok(())
     }
 

@@ -152,11 +152,15 @@ impl Subscriber {
     /// by an assertion. (`rd_kafka_cgrp_op_serve`, `rd_kafka_cgrp_terminated`, 2.12.1.) Only while the
     /// group waits for the answer to a rebalance it can't be left.
     pub fn need_group(&self) -> Result<()> {
-        let asked = || self.rebalance.borrow().as_ref().is_some_and(|p| !p.answered);
-        if self.core.is_open() || asked() {
+        if self.core.is_open() || self.is_asked() {
             return Ok(());
         }
         Err(Error::State("the object is being closed".to_owned()))
+    }
+
+    /// Whether the group waits for the answer to a rebalance.
+    pub fn is_asked(&self) -> bool {
+        self.rebalance.borrow().as_ref().is_some_and(|p| !p.answered)
     }
 
     /// Begins leaving the group.

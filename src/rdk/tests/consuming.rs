@@ -74,7 +74,7 @@ fn a_group_from_subscribe_to_close() {
     consumer.commit(Some(&commit), false).unwrap();
     let results = consumer.new_queue();
     commit.set_offset(0, 4);
-    consumer.commit_queue(Some(&commit), &results).unwrap();
+    consumer.commit_queue(Some(&commit), &results, false).unwrap();
     let committed = until("commit", || match results.poll(10) {
         Some(Event::OffsetCommit { error, partitions }) => Some((error, partitions)),
         _ => None,
