@@ -7,7 +7,7 @@ use super::encoding::Encoding;
 use super::reader::Held;
 use crate::error::{guiding_detail, Result};
 use crate::rdk::{self, MessageRef, TimestampType};
-use crate::tcl::{Again, ArraySet, Elements, Interp, ListBuilder, Obj};
+use crate::tcl::{Again, ArraySet, Elements, Interp, ListBuilder, New, Obj};
 
 /// The names that records have, in the contract's order; a bit each in [`Names`].
 const NAMES: [&str; 13] = [
@@ -355,18 +355,38 @@ impl Words {
         if !same || !last.value.is_free() || m.headers().is_some() {
             return None;
         }
-        let whole = |(o, failed): (Obj, bool)| (!failed).then_some(o);
+        let (text, key_text);
+        let payload = match encoding {
+            Encoding::Binary => New::Bytes(payload),
+            _ => {
+                text = whole(encoding.decode(payload))?;
+                New::Value(&text)
+            }
+        };
+        let past;
+        let offset = match m.offset() {
+            at @ 0.. => New::Int(at),
+            other => {
+                past = super::tps::offset_obj(other);
+                New::Value(&past)
+            }
+        };
+        let name = |n: Name| &self.names[n as usize];
         let changed = [
-            Some((0, Name::Payload, whole(encoding.decode(payload))?)),
-            Some((2, Name::Offset, super::tps::offset_obj(m.offset()))),
-            Some((3, Name::Timestamp, Obj::int(ms))),
-            match m.key() {
-                Some(key) => Some((5, Name::Key, whole(encoding.decode(key))?)),
-                None => None,
-            },
+            (0, name(Name::Payload), payload),
+            (2, name(Name::Offset), offset),
+            (3, name(Name::Timestamp), New::Int(ms)),
         ];
-        let pairs = changed.into_iter().flatten();
-        last.value.with(pairs.map(|(i, name, value)| (i, &self.names[name as usize], value)))
+        let Some(key) = m.key() else { return last.value.with(&changed) };
+        let key = match encoding {
+            Encoding::Binary => New::Bytes(key),
+            _ => {
+                key_text = whole(encoding.decode(key))?;
+                New::Value(&key_text)
+            }
+        };
+        let [payload, offset, timestamp] = changed;
+        last.value.with(&[payload, offset, timestamp, (5, name(Name::Key), key)])
     }
 
     /// A delivery report: the message; when it failed, with the error appended.
@@ -536,6 +556,11 @@ fn put_error(e: &rdk::Error, out: &mut Building<'_>) {
     out.put(Name::Error, Obj::text(&e.code.text()));
     out.put(Name::Code, Obj::text(&e.code.constant()));
     out.put(Name::Message, Obj::text(&guiding_detail(e)));
+}
+
+/// A decoded value, if all of it could be decoded.
+fn whole((value, failed): (Obj, bool)) -> Option<Obj> {
+    (!failed).then_some(value)
 }
 
 /// The fields that `consume_list -fields` may name.

@@ -71,32 +71,91 @@ impl Again {
     ///
     /// What is held here alone can be changed in place without anybody's notice: Tcl's own commands do
     /// so with values that are not shared. A script that has read the value as a dict gets a dict then,
-    /// which spares it the conversion of a list.
+    /// which spares it the conversion of a list; and a value in it that nobody kept keeps its memory.
     #[inline]
-    pub fn with<'a>(&self, pairs: impl IntoIterator<Item = (usize, &'a Obj, Obj)>) -> Option<Obj> {
+    pub fn with(&self, pairs: &[(usize, &Obj, New<'_>)]) -> Option<Obj> {
         let o = self.0.ptr();
         // SAFETY: a live value; the changes are made only while its one reference is ours, to the kind
-        // of value that it is, and Tcl takes references of its own to what it is given.
-        unsafe {
+        // of value that it is.
+        let done = unsafe {
             if !self.is_free() {
-                return None;
+                false
+            } else if sys::dict_rep(o) {
+                pairs.iter().all(|(_, name, new)| new.put_in_dict(o, name)) && {
+                    sys::invalidate_string(o);
+                    true
+                }
+            } else if sys::list_rep(o) {
+                // Looked at once: an element that is changed for another leaves the memory of a list
+                // that is its own where it is.
+                let elements = sys::list_own(o);
+                pairs.iter().all(|(i, _, new)| new.put_in_list(o, elements, 2 * i + 1))
+            } else {
+                false
             }
-            let dict = sys::dict_rep(o);
-            if !dict && !sys::list_rep(o) {
-                return None;
-            }
-            for (i, name, value) in pairs {
-                let done = if dict {
-                    sys::dict_put(std::ptr::null_mut(), o, name.ptr(), value.ptr())
-                } else {
-                    sys::list_put(o, 2 * i + 1, value.ptr())
-                };
-                if done != sys::TCL_OK {
-                    return None;
+        };
+        done.then(|| self.0.clone())
+    }
+}
+
+/// What takes the place of a value in a list or dict that is used again.
+#[derive(Copy, Clone)]
+pub enum New<'a> {
+    Value(&'a Obj),
+    /// A byte array.
+    Bytes(&'a [u8]),
+    Int(i64),
+}
+
+impl New<'_> {
+    /// Puts it into an old value's own memory, if nobody else has that value.
+    ///
+    /// # Safety
+    /// A live value of a list or a dict.
+    #[inline]
+    unsafe fn take_place(self, old: *mut Tcl_Obj) -> bool {
+        // SAFETY: by the contract above; changed only while its one reference is the list's.
+        unsafe {
+            match self {
+                _ if !sys::is_sole(old) => false,
+                New::Value(_) => false,
+                New::Bytes(bytes) => sys::put_bytes(old, bytes),
+                New::Int(v) => {
+                    sys::set_wide(old, v);
+                    true
                 }
             }
         }
-        Some(self.0.clone())
+    }
+
+    /// # Safety
+    /// `dict` is a dict that nobody shares.
+    #[inline]
+    unsafe fn put_in_dict(self, dict: *mut Tcl_Obj, name: &Obj) -> bool {
+        let (none, mut old) = (std::ptr::null_mut(), std::ptr::null_mut());
+        // SAFETY: by the contract above; Tcl takes a reference of its own to what it is given.
+        unsafe {
+            sys::dict_get(none, dict, name.ptr(), &mut old) == sys::TCL_OK
+                && (!old.is_null() && self.take_place(old)
+                    || sys::dict_put(none, dict, name.ptr(), self.obj().ptr()) == sys::TCL_OK)
+        }
+    }
+
+    /// # Safety
+    /// `list` is a list that nobody shares, and `elements` are its own.
+    #[inline]
+    unsafe fn put_in_list(self, list: *mut Tcl_Obj, elements: &[*mut Tcl_Obj], at: usize) -> bool {
+        let Some(&old) = elements.get(at) else { return false };
+        // SAFETY: as for `put_in_dict`.
+        unsafe { self.take_place(old) || sys::list_put(list, at, self.obj().ptr()) == sys::TCL_OK }
+    }
+
+    fn obj(self) -> Obj {
+        match self {
+            New::Value(o) => o.clone(),
+            New::Bytes(bytes) => Obj::bytes(bytes),
+            New::Int(v) => Obj::int(v),
+        }
     }
 }
 

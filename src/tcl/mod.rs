@@ -25,7 +25,7 @@ pub use callback::{Prefix, Slot};
 pub use elements::Elements;
 pub use error::Error;
 pub use interp::{ArraySet, Interp, State};
-pub use list::{Again, ListBuilder};
+pub use list::{Again, ListBuilder, New};
 pub use method::{Call, Flow, Object, Outcome, Row, Table};
 pub use obj::Obj;
 pub use task::{Code, Next, Raise, Task};

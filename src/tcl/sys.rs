@@ -12,6 +12,12 @@ use std::mem::transmute;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
+mod internal;
+mod value;
+
+pub use internal::{has_variable_pointers, lookup_var, ptr_set_var};
+pub use value::{byte_rep, dict_rep, is_sole, list_own, list_put, list_rep, put_bytes};
+
 pub const TCL_OK: c_int = 0;
 pub const TCL_ERROR: c_int = 1;
 pub const TCL_RETURN: c_int = 2;
@@ -136,13 +142,6 @@ const MAGIC_9: c_uint = 0xFCA3_BACB + size_of::<*const c_void>() as c_uint;
 
 static SLOTS: AtomicPtr<*const c_void> = AtomicPtr::new(ptr::null_mut());
 static TCL9: AtomicBool = AtomicBool::new(false);
-/// Slots of Tcl's internal stub table, where they are known to mean what [`lookup_var`] and
-/// [`ptr_set_var`] say.
-static INTERNAL: AtomicPtr<*const c_void> = AtomicPtr::new(ptr::null_mut());
-static BYTEARRAY: AtomicPtr<Tcl_ObjType> = AtomicPtr::new(ptr::null_mut());
-static LIST: AtomicPtr<Tcl_ObjType> = AtomicPtr::new(ptr::null_mut());
-static DICT: AtomicPtr<Tcl_ObjType> = AtomicPtr::new(ptr::null_mut());
-
 /// Reads the stub table from the interpreter's head and keeps it for the process.
 ///
 /// Returns false when the interpreter is of no Tcl that this library knows.
@@ -164,125 +163,12 @@ pub unsafe fn init(interp: *mut Tcl_Interp) -> bool {
     // SAFETY: the slots follow the head.
     let slots = unsafe { ptr::addr_of!((*stubs).slots) };
     SLOTS.store(slots.cast_mut().cast(), Ordering::Release);
-    // In 9 types are registered no more; there a new value tells its own.
-    // SAFETY: the table is set; the values are new, and freed by `learn`.
+    // SAFETY: the table is set.
     unsafe {
-        learn(&BYTEARRAY, new_bytes(ptr::null(), 0));
-        let word = new_bytes(ptr::null(), 0);
-        learn(&LIST, new_list(1, &word));
-        learn(&DICT, new_dict());
-        INTERNAL.store(internal_slots(stubs), Ordering::Release);
+        value::init();
+        internal::init(stubs);
     }
     true
-}
-
-/// Keeps the type of a value that nobody else has, and frees it.
-///
-/// # Safety
-/// The stub table is set; `probe` is new.
-unsafe fn learn(type_: &AtomicPtr<Tcl_ObjType>, probe: *mut Tcl_Obj) {
-    // SAFETY: by the contract above.
-    unsafe {
-        incr(probe);
-        type_.store((*probe).type_ptr.cast_mut(), Ordering::Release);
-        decr(probe);
-    }
-}
-
-/// The internal stub table's slots; null where Tcl is none of the releases whose tclInt.decls have
-/// been read: internal functions may change with a minor version.
-///
-/// # Safety
-/// `stubs` is Tcl's stub table, and `SLOTS` is set.
-unsafe fn internal_slots(stubs: *const StubsHead) -> *mut *const c_void {
-    let (mut major, mut minor, mut patch) = (0, 0, 0);
-    // SAFETY: three numbers to fill, the fourth is not wanted; a table's hooks are null or those
-    // that tclDecls.h says, and every table starts with the magic number.
-    unsafe {
-        version(&mut major, &mut minor, &mut patch, ptr::null_mut());
-        // 8.6.13 is the oldest release that was tried.
-        let known = matches!((major, minor), (8, 6) if patch >= 13) || (major, minor) == (9, 0);
-        let hooks = (*stubs).hooks;
-        if !known || hooks.is_null() || (*hooks).internal.is_null() {
-            return ptr::null_mut();
-        }
-        let table = (*hooks).internal;
-        if (*table).magic != (*stubs).magic {
-            return ptr::null_mut();
-        }
-        ptr::addr_of!((*table).slots).cast_mut().cast()
-    }
-}
-
-/// Whether [`lookup_var`] and [`ptr_set_var`] may be called.
-#[inline]
-pub fn has_variable_pointers() -> bool {
-    !INTERNAL.load(Ordering::Acquire).is_null()
-}
-
-/// `TclLookupVar`, slot 58 of the internal table: the variable of a name, and its array's.
-///
-/// # Safety
-/// As Tcl's; only where [`has_variable_pointers`].
-#[allow(clippy::too_many_arguments)] // Tcl's own.
-pub unsafe fn lookup_var(
-    i: *mut Tcl_Interp,
-    p1: *const c_char,
-    p2: *const c_char,
-    flags: c_int,
-    message: *const c_char,
-    create1: c_int,
-    create2: c_int,
-    array: *mut Tcl_Var,
-) -> Tcl_Var {
-    type Function = unsafe extern "C-unwind" fn(
-        *mut Tcl_Interp,
-        *const c_char,
-        *const c_char,
-        c_int,
-        *const c_char,
-        c_int,
-        c_int,
-        *mut Tcl_Var,
-    ) -> Tcl_Var;
-    // SAFETY: the slot holds a function of this signature in the releases that are let in.
-    unsafe {
-        transmute::<*const c_void, Function>(*INTERNAL.load(Ordering::Acquire).add(58))(
-            i, p1, p2, flags, message, create1, create2, array,
-        )
-    }
-}
-
-/// `TclPtrSetVar`, slot 253 of the internal table: sets a variable, as `Tcl_ObjSetVar2` does for one
-/// that it has looked up by its name.
-///
-/// # Safety
-/// As Tcl's: variable and array are alive; only where [`has_variable_pointers`].
-#[inline]
-pub unsafe fn ptr_set_var(
-    i: *mut Tcl_Interp,
-    var: Tcl_Var,
-    array: Tcl_Var,
-    p1: *mut Tcl_Obj,
-    p2: *mut Tcl_Obj,
-    value: *mut Tcl_Obj,
-    flags: c_int,
-) -> *mut Tcl_Obj {
-    type Function = unsafe extern "C-unwind" fn(
-        *mut Tcl_Interp,
-        Tcl_Var,
-        Tcl_Var,
-        *mut Tcl_Obj,
-        *mut Tcl_Obj,
-        *mut Tcl_Obj,
-        c_int,
-    ) -> *mut Tcl_Obj;
-    // SAFETY: the slot holds a function of this signature in the releases that are let in.
-    unsafe {
-        transmute::<*const c_void, Function>(*INTERNAL.load(Ordering::Acquire).add(253))(
-            i, var, array, p1, p2, value, flags,
-        )
-    }
 }
 
 /// Whether the process runs Tcl 9 (else 8.6).
@@ -366,6 +252,7 @@ stubs! {
     21 db_is_shared(o: *mut Tcl_Obj, file: *const c_char, line: c_int) -> c_int;
     29 duplicate(o: *mut Tcl_Obj) -> *mut Tcl_Obj;
     30 free_obj(o: *mut Tcl_Obj);
+    42 invalidate_string(o: *mut Tcl_Obj);
     32 get_boolean(i: *mut Tcl_Interp, o: *mut Tcl_Obj, out: *mut c_int) -> c_int;
     44 list_append(i: *mut Tcl_Interp, list: *mut Tcl_Obj, o: *mut Tcl_Obj) -> c_int;
     73 async_invoke(i: *mut Tcl_Interp, code: c_int) -> c_int;
@@ -405,6 +292,7 @@ stubs! {
     484 command_info(c: Tcl_Command, info: *mut Tcl_CmdInfo) -> c_int;
     487 get_wide(i: *mut Tcl_Interp, o: *mut Tcl_Obj, out: *mut i64) -> c_int;
     488 new_wide(v: i64) -> *mut Tcl_Obj;
+    489 set_wide(o: *mut Tcl_Obj, v: i64);
     494 dict_put(i: *mut Tcl_Interp, d: *mut Tcl_Obj, k: *mut Tcl_Obj, v: *mut Tcl_Obj) -> c_int;
     495 dict_get(i: *mut Tcl_Interp, d: *mut Tcl_Obj, k: *mut Tcl_Obj, v: *mut *mut Tcl_Obj) -> c_int;
     503 new_dict() -> *mut Tcl_Obj;
@@ -428,6 +316,7 @@ sized_stubs! {
     50 new_bytes(p: *const u8, [n]) -> *mut Tcl_Obj;
     53 new_list([n], v: *const *mut Tcl_Obj) -> *mut Tcl_Obj;
     56 new_string(p: *const c_char, [n]) -> *mut Tcl_Obj;
+    58 resize_bytes(o: *mut Tcl_Obj, [n]) -> *mut u8;
     296 external_to_utf_ds(e: *mut Tcl_Encoding, p: *const c_char, [n], ds: *mut Tcl_DString) -> *mut c_char;
     333 utf_to_external_ds(e: *mut Tcl_Encoding, p: *const c_char, [n], ds: *mut Tcl_DString) -> *mut c_char;
     292 eval_objv(i: *mut Tcl_Interp, [n], v: *const *mut Tcl_Obj, flags: c_int) -> c_int;
@@ -507,89 +396,6 @@ pub unsafe fn decr(o: *mut Tcl_Obj) {
         };
         if last {
             free_obj(o);
-        }
-    }
-}
-
-/// Whether an object is a byte array with no string representation: then its bytes are the whole
-/// truth, and asking for a string would build one for nothing. Everything else is looked at through
-/// its string, so that a lossy conversion which other code made in 8.6 is not taken for its value.
-#[inline]
-pub unsafe fn byte_rep(o: *mut Tcl_Obj) -> bool {
-    // SAFETY: the caller holds a live object; the head is public (tcl.h) and only read.
-    unsafe { (*o).bytes.is_null() && ptr::eq((*o).type_ptr, BYTEARRAY.load(Ordering::Relaxed)) }
-}
-
-/// Whether a value is a list now, as Tcl holds it.
-#[inline]
-pub unsafe fn list_rep(o: *mut Tcl_Obj) -> bool {
-    // SAFETY: as for `byte_rep`.
-    unsafe { ptr::eq((*o).type_ptr, LIST.load(Ordering::Relaxed)) }
-}
-
-/// Whether a value is a dict now, as Tcl holds it.
-#[inline]
-pub unsafe fn dict_rep(o: *mut Tcl_Obj) -> bool {
-    // SAFETY: as for `byte_rep`.
-    unsafe { ptr::eq((*o).type_ptr, DICT.load(Ordering::Relaxed)) }
-}
-
-/// Whether a value has one reference only: then nobody sees a change of it but its holder
-/// (`Tcl_IsShared`).
-#[inline]
-pub unsafe fn is_sole(o: *mut Tcl_Obj) -> bool {
-    // SAFETY: the caller holds a live value of this thread.
-    unsafe {
-        if is_tcl9() {
-            *o.cast::<isize>() == 1
-        } else {
-            *o.cast::<c_int>() == 1
-        }
-    }
-}
-
-/// `Tcl_ListObjReplace` of one element by another.
-///
-/// # Safety
-/// A list that nobody shares, with more than `at` elements.
-#[inline]
-pub unsafe fn list_put(list: *mut Tcl_Obj, at: usize, value: *mut Tcl_Obj) -> c_int {
-    // SAFETY: slot 48 has this signature, lengths being `int` in 8.6 and `ptrdiff_t` in 9.
-    unsafe {
-        if is_tcl9() {
-            type Function = unsafe extern "C" fn(
-                *mut Tcl_Interp,
-                *mut Tcl_Obj,
-                isize,
-                isize,
-                isize,
-                *const *mut Tcl_Obj,
-            ) -> c_int;
-            transmute::<*const c_void, Function>(slot(48))(
-                ptr::null_mut(),
-                list,
-                at as isize,
-                1,
-                1,
-                &value,
-            )
-        } else {
-            type Function = unsafe extern "C" fn(
-                *mut Tcl_Interp,
-                *mut Tcl_Obj,
-                c_int,
-                c_int,
-                c_int,
-                *const *mut Tcl_Obj,
-            ) -> c_int;
-            transmute::<*const c_void, Function>(slot(48))(
-                ptr::null_mut(),
-                list,
-                at as c_int,
-                1,
-                1,
-                &value,
-            )
         }
     }
 }
