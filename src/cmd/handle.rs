@@ -81,7 +81,7 @@ pub fn add_brokers<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
 
 /// `output_queue_length`
 pub fn output_queue_length<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
-    Ok(Obj::int(core(c).live.undelivered() as i64).into())
+    Ok(Obj::int(core(c).undelivered() as i64).into())
 }
 
 /// `info topics ?-timeout ms? ?-command prefix?`

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use super::logger::Logger;
 use super::rebalance;
 use super::store::Store;
+use super::sweep::{Sweep, Unheard};
 use crate::rdk::{self, Client, Event, Queue, Topic};
 use crate::tcl::event::Source;
 
@@ -73,6 +74,8 @@ pub struct Live {
     /// Messages whose reports are out of librdkafka's queue and not yet freed: librdkafka counts
     /// them, though they are delivered.
     pub held: AtomicUsize,
+    /// Frees reports that are done with.
+    pub sweep: Sweep,
     /// Set once the end has begun, so that it is begun once.
     pub finishing: AtomicBool,
     /// Set once the client is done with.
@@ -127,6 +130,7 @@ impl Live {
             linger: AtomicI32::new(linger),
             logger,
             held: AtomicUsize::new(0),
+            sweep: Sweep::default(),
             finishing: AtomicBool::new(false),
             left: AtomicBool::new(false),
             thread: std::thread::current().id(),
@@ -138,6 +142,12 @@ impl Live {
 
     /// The client is finished and about to be dropped.
     pub fn leave(&self) {
+        self.swept();
+        if let Some(Unheard { count, first: Some((topic, code)) }) = self.sweep.unheard() {
+            let reason = code.text();
+            let text = format!("{count} message(s) for topic {topic} were not delivered: {reason}");
+            self.logger.say(3, "DELIVERY", &self.name, text);
+        }
         self.left.store(true, Ordering::Release);
         table().remove(&self.id);
     }
@@ -147,6 +157,7 @@ impl Live {
     /// the client's own thread takes some out: when as many were there before as after, none came.
     /// (But for the end of the process, of which any thread may be in charge.)
     pub fn messages(&self) -> usize {
+        self.swept();
         let mut events = self.main.len();
         loop {
             let all = self.client.outq_len();
@@ -158,6 +169,13 @@ impl Live {
         }
     }
 
+    /// Waits until no report is being freed.
+    fn swept(&self) {
+        if !self.client.forked() {
+            self.sweep.wait();
+        }
+    }
+
     /// Messages that are neither delivered nor failed yet.
     pub fn undelivered(&self) -> usize {
         self.messages().saturating_sub(self.held.load(Ordering::Acquire))
@@ -165,6 +183,7 @@ impl Live {
 
     /// Whether no message is undelivered and no event unserved; for any thread.
     pub fn all_served(&self) -> bool {
+        self.swept();
         self.client.outq_len() <= self.held.load(Ordering::Acquire)
     }
 

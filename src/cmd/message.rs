@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use super::encoding::Encoding;
 use crate::error::{Error, Result};
+use crate::rdk::Record;
 use crate::tcl::usage::Usage;
 use crate::tcl::{Args, Obj};
 
@@ -187,6 +188,28 @@ impl Batch {
             ends.push(words.len());
         }
         Ok(Batch { elements, words, ends })
+    }
+
+    /// The messages as they are mostly: payload and key alone, of bytes as they stand; none if any has
+    /// more to it, or is wrong.
+    pub fn plain(&self) -> Option<Vec<Record<'_>>> {
+        let mut records = Vec::with_capacity(self.ends.len());
+        let mut start = 0;
+        for end in &self.ends {
+            let (payload, key) = match &self.words[start..*end] {
+                [payload] => (payload, None),
+                [payload, key] => (payload, Some(key.get_bytes("key").ok()?)),
+                _ => return None,
+            };
+            start = *end;
+            // What looks like an option may lack its value.
+            if key.is_some_and(|k| k.starts_with(b"-")) {
+                return None;
+            }
+            let payload = payload.get_bytes("payload").ok()?;
+            records.push(Record { payload: Some(payload), key, opaque: 0 });
+        }
+        Some(records)
     }
 
     /// The bytes of every message.

@@ -41,6 +41,7 @@ mod store;
 mod stream;
 mod subscriber;
 mod subscription;
+mod sweep;
 mod token;
 mod topic;
 mod topic_consumer;

@@ -2,27 +2,42 @@
 
 use super::core::Core;
 use super::message::Bytes;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::rdk::{self, ErrorCode, Record, Topic};
-use crate::tcl::Obj;
+use crate::tcl::{Flow, Obj};
 
 /// Queues a message; a full queue is drained of its reports and tried once more.
 #[inline]
 pub fn queue(core: &Core, topic: &Topic, b: &Bytes<'_>) -> rdk::Result<()> {
     let (payload, key, more) = (b.payload.as_deref(), b.key.as_deref(), &b.more);
-    let attempt = || {
-        if more.is_plain() {
-            topic.produce(b.partition, payload, key, more.opaque)
-        } else {
-            let headers: Vec<(&str, Option<&[u8]>)> =
-                more.headers.iter().map(|(n, v)| (n.as_str(), Some(&v[..]))).collect();
-            topic.produce_full(b.partition, payload, key, &headers, more.timestamp, more.opaque)
-        }
-    };
+    if more.is_plain() {
+        return queue_record(
+            core,
+            topic,
+            b.partition,
+            &Record { payload, key, opaque: more.opaque },
+        );
+    }
+    let headers: Vec<(&str, Option<&[u8]>)> =
+        more.headers.iter().map(|(n, v)| (n.as_str(), Some(&v[..]))).collect();
+    let attempt =
+        || topic.produce_full(b.partition, payload, key, &headers, more.timestamp, more.opaque);
+    twice(core, topic, attempt)
+}
+
+/// As `queue`, a message that has no more than bytes.
+#[inline]
+fn queue_record(core: &Core, topic: &Topic, partition: i32, r: &Record<'_>) -> rdk::Result<()> {
+    twice(core, topic, || topic.produce(partition, r.payload, r.key, r.opaque))
+}
+
+#[inline]
+fn twice(core: &Core, topic: &Topic, attempt: impl Fn() -> rdk::Result<()>) -> rdk::Result<()> {
     match attempt() {
         Ok(()) => Ok(()),
         Err(e) if e.code == ErrorCode::QUEUE_FULL => {
             core.drain();
+            core.live.sweep.wait();
             attempt().map_err(|e| {
                 if e.code == ErrorCode::QUEUE_FULL {
                     core.note_full();
@@ -63,35 +78,77 @@ pub fn queue_all(core: &Core, topic: &Topic, all: &[Bytes<'_>]) -> Vec<(usize, r
             opaque: b.more.opaque,
         })
         .collect();
-    let mut failed: Vec<(usize, rdk::Error)> = Vec::new();
-    // Once one is refused for want of room, so are all after it: room may come up in between, but
-    // a script that sends the refused ones again must find them in order.
-    let mut full = None;
-    let mut queue_one = |i: usize| {
-        if let Some(e) = &full {
-            return Err(Clone::clone(e));
-        }
-        queue(core, topic, &all[i]).inspect_err(|e| {
-            if e.code == ErrorCode::QUEUE_FULL {
-                full = Some(e.clone());
-            }
-        })
-    };
-    for (i, code) in topic.produce_batch(partition, &records) {
-        let result = match code {
-            ErrorCode::QUEUE_FULL => queue_one(i),
-            code => Err(explain(core, topic, rdk::Error::new(code))),
-        };
-        if let Err(e) = result {
-            failed.push((i, e));
-        }
-    }
-    for i in plain..all.len() {
-        if let Err(e) = queue_one(i) {
-            failed.push((i, e));
-        }
+    let mut failed = Vec::new();
+    let mut room = Room::default();
+    room.queue_records(core, topic, partition, &records, &mut failed);
+    for (i, b) in all.iter().enumerate().skip(plain) {
+        room.note(i, || queue(core, topic, b), &mut failed);
     }
     failed
+}
+
+/// As `queue_all`, messages that have no more than bytes.
+pub fn queue_records(
+    core: &Core,
+    topic: &Topic,
+    partition: i32,
+    records: &[Record<'_>],
+) -> Vec<(usize, rdk::Error)> {
+    let mut failed = Vec::new();
+    Room::default().queue_records(core, topic, partition, records, &mut failed);
+    failed
+}
+
+/// Whether a batch still finds room. Once one message is refused for want of it, so are all after it:
+/// room may come up in between, but a script that sends the refused ones again must find them in order.
+#[derive(Default)]
+struct Room {
+    full: Option<rdk::Error>,
+}
+
+impl Room {
+    fn queue_records(
+        &mut self,
+        core: &Core,
+        topic: &Topic,
+        partition: i32,
+        records: &[Record<'_>],
+        failed: &mut Vec<(usize, rdk::Error)>,
+    ) {
+        for (i, code) in topic.produce_batch(partition, records) {
+            if code == ErrorCode::QUEUE_FULL {
+                self.note(i, || queue_record(core, topic, partition, &records[i]), failed);
+            } else {
+                failed.push((i, explain(core, topic, rdk::Error::new(code))));
+            }
+        }
+    }
+
+    fn note(
+        &mut self,
+        i: usize,
+        attempt: impl FnOnce() -> rdk::Result<()>,
+        failed: &mut Vec<(usize, rdk::Error)>,
+    ) {
+        let result = match &self.full {
+            Some(e) => Err(e.clone()),
+            None => attempt(),
+        };
+        if let Err(e) = result {
+            if e.code == ErrorCode::QUEUE_FULL {
+                self.full.get_or_insert_with(|| e.clone());
+            }
+            failed.push((i, e));
+        }
+    }
+}
+
+/// What a batch's call gives: nothing, or the error of `batch_error`.
+pub fn batch_outcome(count: usize, failed: Vec<(usize, rdk::Error)>) -> Result<Flow> {
+    match batch_error(count, failed, Obj::empty()) {
+        None => Ok(Flow::Empty),
+        Some(e) => Err(e),
+    }
 }
 
 /// The error of a batch of `count` messages of which `failed` failed, if any did: the one that all

@@ -166,10 +166,7 @@ fn submit_all(
     for (i, _) in &failed {
         core.forget_report(all[*i].more.opaque);
     }
-    match outlet::batch_error(all.len(), failed, Obj::empty()) {
-        None => Ok(Flow::Empty),
-        Some(e) => Err(e),
-    }
+    outlet::batch_outcome(all.len(), failed)
 }
 
 /// How a call gives its reports and failures.

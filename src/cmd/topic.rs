@@ -55,7 +55,7 @@ pub fn info_consistent<T: TopicObject>(c: &C<'_, T>) -> Outcome<T> {
 
 /// `info output_queue_length`
 pub fn info_outq<T: TopicObject>(c: &C<'_, T>) -> Outcome<T> {
-    Ok(Obj::int(c.this.core().live.undelivered() as i64).into())
+    Ok(Obj::int(c.this.core().undelivered() as i64).into())
 }
 
 /// `creator subcommand ?arg ...?`

@@ -75,6 +75,34 @@ impl Object for TopicProducer {
         self.core().children.borrow_mut().remove(&self.id);
     }
 
+    /// `produce partition payload ?key?` of bytes as they stand. What librdkafka refuses is tried once
+    /// more by [`produce`], which says why.
+    #[inline]
+    fn quick(self: &Rc<Self>, words: &[Obj]) -> bool {
+        let (partition, payload, key) = match words {
+            [_, _, partition, payload] => (partition, payload, None),
+            [_, _, partition, payload, key] => (partition, payload, Some(key)),
+            _ => return false,
+        };
+        let core = self.core();
+        let plain = words[1].raw() == b"produce"
+            && self.partitioner.is_none()
+            && *self.encoding.borrow() == Encoding::Binary
+            && core.refuse().is_none();
+        if !plain {
+            return false;
+        }
+        core.drain_news();
+        let Ok(partition) = message::partition(partition) else { return false };
+        let Ok(payload) = payload.get_bytes("payload") else { return false };
+        let Ok(key) = key.map(|k| k.get_bytes("key")).transpose() else { return false };
+        // What looks like an option may lack its value.
+        if key.is_some_and(|k| k.starts_with(b"-")) {
+            return false;
+        }
+        self.topic.produce(partition, Some(payload), key, 0).is_ok()
+    }
+
     fn refuse(&self) -> Option<Error> {
         self.core().refuse()
     }
@@ -130,16 +158,6 @@ fn produce(c: &C<'_>) -> Out {
     let core = topic.core();
     core.drain_news();
     let partition = message::partition(c.args.at(0)?)?;
-    // What most calls are: no options, and bytes as they stand.
-    let plain = !c.args.has_options() && topic.partitioner.is_none();
-    if plain && *topic.encoding.borrow() == Encoding::Binary {
-        let payload = c.args.at(1)?.get_bytes("payload")?;
-        let key = c.args.get(2).map(|k| k.get_bytes("key")).transpose()?;
-        if topic.topic.produce(partition, Some(payload), key, 0).is_ok() {
-            return Ok(Flow::Empty);
-        }
-        // A refusal is dealt with below, where the message is tried once more.
-    }
     let message = Message::sort(&c.args, 1)?;
     let (mut command, mut block) = (None, None);
     if c.args.has_options() {
@@ -173,6 +191,12 @@ fn produce_batch(c: &C<'_>) -> Out {
     let partition = message::partition(c.args.at(0)?)?;
     let batch = Batch::read(c.args.at(1)?, Elements::Produce)?;
     let encoding = topic.encoding.borrow();
+    if topic.partitioner.is_none() && *encoding == Encoding::Binary {
+        if let Some(records) = batch.plain() {
+            let failed = outlet::queue_records(core, &topic.topic, partition, &records);
+            return outlet::batch_outcome(records.len(), failed);
+        }
+    }
     let all = batch.bytes(&encoding, partition)?;
     if let Some(choice) = topic.choice(partition, true, None) {
         let this = topic.clone();
@@ -185,8 +209,5 @@ fn produce_batch(c: &C<'_>) -> Out {
 
 fn submit_all(topic: &TopicProducer, all: &[Bytes<'_>]) -> Result<Flow> {
     let failed = outlet::queue_all(topic.core(), &topic.topic, all);
-    match outlet::batch_error(all.len(), failed, Obj::empty()) {
-        None => Ok(Flow::Empty),
-        Some(e) => Err(e),
-    }
+    outlet::batch_outcome(all.len(), failed)
 }

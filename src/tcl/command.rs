@@ -198,7 +198,12 @@ unsafe fn call<T: Object>(
     // SAFETY: by the contract above; `Obj` is one pointer wide and the slice owns nothing.
     let (interp, this, words) = unsafe {
         let words = std::slice::from_raw_parts(objv.cast::<Obj>(), objc as usize);
-        (Interp::from_ptr(interp), (*data.cast::<Rc<T>>()).clone(), words)
+        let object = &*data.cast::<Rc<T>>();
+        // Evaluates nothing, so the command stays.
+        if object.quick(words) {
+            return Started::Code(sys::TCL_OK);
+        }
+        (Interp::from_ptr(interp), object.clone(), words)
     };
     match T::table().call(interp, &this, words) {
         Ok(Flow::Empty) => Started::Code(sys::TCL_OK),

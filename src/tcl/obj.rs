@@ -104,13 +104,9 @@ impl Obj {
     /// The string representation as Tcl keeps it.
     #[inline]
     pub fn raw(&self) -> &[u8] {
-        let mut n = 0;
         // SAFETY: the value is live as long as self; its string is not changed while it is borrowed,
         // because nothing that shimmers a value frees its string representation.
-        unsafe {
-            let p = sys::get_string(self.0, &mut n);
-            std::slice::from_raw_parts(p.cast::<u8>(), n as usize)
-        }
+        unsafe { sys::string(self.0) }
     }
 
     pub fn is_empty(&self) -> bool {

@@ -16,7 +16,7 @@ mod internal;
 mod value;
 
 pub use internal::{has_variable_pointers, lookup_var, ptr_set_var};
-pub use value::{byte_rep, dict_rep, is_sole, list_own, list_put, list_rep, put_bytes};
+pub use value::{byte_rep, dict_rep, is_sole, list_own, list_put, list_rep, put_bytes, string};
 
 pub const TCL_OK: c_int = 0;
 pub const TCL_ERROR: c_int = 1;

@@ -47,6 +47,7 @@ impl Core {
         if let Some(bell) = self.doorbell.get() {
             bell.fresh.store(false, Ordering::Release);
         }
+        self.say_swept();
         let mut some = false;
         loop {
             if self.kept_reports.get() >= self.queue_limit || self.kept_others.get() >= OTHERS {
@@ -74,6 +75,7 @@ impl Core {
         if let Some(bell) = self.doorbell.get() {
             bell.fresh.store(false, Ordering::Release);
         }
+        self.say_swept();
         loop {
             let event = self.main.poll(0);
             self.keep_throttles();
@@ -183,6 +185,7 @@ impl Core {
     /// Takes the next event out of librdkafka's queue; false when there is none.
     fn next_event(&self) -> bool {
         let Some(bell) = self.doorbell.get().filter(|b| b.look()) else { return false };
+        self.say_swept();
         let event = self.main.poll(0);
         let throttled = self.keep_throttles();
         match event {
@@ -228,14 +231,15 @@ impl Core {
         loop {
             let mut kept = self.kept.borrow_mut();
             let Some(first) = kept.front_mut() else { return false };
-            if let Kept::Batch { reports, total } = first {
+            if let Kept::Batch { reports, .. } = first {
                 let call = reports.next().and_then(|m| self.call_for(m));
                 if reports.remaining() == 0 {
-                    let total = *total;
                     let done = kept.pop_front();
                     drop(kept);
-                    drop(done);
-                    self.live.held.fetch_sub(total, Ordering::AcqRel);
+                    if let Some(Kept::Batch { reports, total }) = done {
+                        self.live.held.fetch_sub(total, Ordering::AcqRel);
+                        self.live.sweep.take(reports, total, None);
+                    }
                 }
                 if let Some((prefix, report)) = call {
                     prefix.fill(report, words);

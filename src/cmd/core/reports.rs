@@ -4,11 +4,13 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
+use std::sync::Arc;
 
 use super::events::Kept;
 use super::Core;
+use crate::cmd::sweep::Unheard;
 use crate::error::Error;
-use crate::rdk::{self, MessageRef, Reports};
+use crate::rdk::{self, MessageRef, Reports, Wake};
 use crate::tcl::{Obj, Prefix};
 
 /// Who asked for the report of one message.
@@ -61,22 +63,6 @@ enum Route {
     Done,
 }
 
-/// Failed deliveries that nobody takes.
-#[derive(Default)]
-struct Unheard {
-    count: usize,
-    first: Option<(String, rdk::ErrorCode)>,
-}
-
-impl Unheard {
-    fn add(&mut self, m: MessageRef<'_>) {
-        if let Some(code) = m.error() {
-            self.count += 1;
-            self.first.get_or_insert_with(|| (m.topic().to_owned(), code));
-        }
-    }
-}
-
 impl Core {
     /// An opaque for a message whose report goes to `own`.
     pub fn own_report(&self, own: Own) -> u64 {
@@ -95,6 +81,13 @@ impl Core {
         }
     }
 
+    /// Messages that are neither delivered nor failed yet. The reports that came are looked at first: a
+    /// script that waits for this to fall need not serve events meanwhile.
+    pub fn undelivered(&self) -> usize {
+        self.drain_news();
+        self.live.undelivered()
+    }
+
     /// Frees the reports that nobody wants and keeps the others: a batch that the callback wants
     /// whole as it is, single ones as values.
     pub(super) fn keep_reports(&self, mut reports: Reports) {
@@ -104,7 +97,18 @@ impl Core {
             self.kept.borrow_mut().push_back(Kept::Batch { reports, total });
             return;
         }
+        if self.wants_none() {
+            let total = reports.remaining();
+            let bell = self.doorbell.get().cloned().map(|b| b as Arc<dyn Wake>);
+            self.live.sweep.take(reports, total, bell);
+            return self.say_swept();
+        }
         self.keep_values(&mut reports, &mut self.kept.borrow_mut());
+    }
+
+    /// Whether there is neither a callback nor anybody who asked for a report of his own.
+    fn wants_none(&self) -> bool {
+        self.callbacks.delivery().is_none() && self.own_reports.borrow().is_empty()
     }
 
     /// Makes values of the reports of batches that were kept whole, and frees these.
@@ -125,7 +129,7 @@ impl Core {
     /// Appends the reports that somebody wants, as values.
     fn keep_values(&self, reports: &mut Reports, out: &mut VecDeque<Kept>) {
         // Without callback and askers no report has to be looked at for its way.
-        let nobody = self.callbacks.delivery().is_none() && self.own_reports.borrow().is_empty();
+        let nobody = self.wants_none();
         let mut unheard = Unheard::default();
         while let Some(m) = reports.next() {
             let to = match if nobody { Route::Nobody } else { self.route(m) } {
@@ -142,6 +146,13 @@ impl Core {
             out.push_back(Kept::Report { report, to });
         }
         self.say_unheard(unheard);
+    }
+
+    /// Says the failed deliveries among the reports that were swept.
+    pub(super) fn say_swept(&self) {
+        if let Some(unheard) = self.live.sweep.unheard() {
+            self.say_unheard(unheard);
+        }
     }
 
     /// Says failed deliveries in the log, for what was accepted must not be lost without a word.

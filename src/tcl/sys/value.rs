@@ -6,8 +6,8 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use super::{
-    decr, incr, is_tcl9, list_elements, new_bytes, new_dict, new_list, resize_bytes, slot,
-    Tcl_Interp, Tcl_Obj, Tcl_ObjType, TCL_OK,
+    decr, get_string, incr, is_tcl9, list_elements, new_bytes, new_dict, new_list, resize_bytes,
+    slot, Tcl_Interp, Tcl_Obj, Tcl_ObjType, TCL_OK,
 };
 
 static BYTEARRAY: AtomicPtr<Tcl_ObjType> = AtomicPtr::new(ptr::null_mut());
@@ -48,6 +48,28 @@ unsafe fn learn(type_: &AtomicPtr<Tcl_ObjType>, probe: *mut Tcl_Obj) {
 pub unsafe fn byte_rep(o: *mut Tcl_Obj) -> bool {
     // SAFETY: the caller holds a live object; the head is public (tcl.h) and only read.
     unsafe { (*o).bytes.is_null() && ptr::eq((*o).type_ptr, BYTEARRAY.load(Ordering::Relaxed)) }
+}
+
+/// A value's string representation: where Tcl holds one it is read in place, which is what
+/// `Tcl_GetStringFromObj` comes to then, or else made by that.
+///
+/// # Safety
+/// A live value; the string stays as long as nothing changes the value.
+#[inline]
+pub unsafe fn string<'a>(o: *mut Tcl_Obj) -> &'a [u8] {
+    // SAFETY: by the contract above; the head is public (tcl.h) and only read, the length being an
+    // `int` in 8.6 and a `Tcl_Size` in 9.
+    unsafe {
+        let (mut p, mut n) = ((*o).bytes, 0);
+        if p.is_null() {
+            p = get_string(o, &mut n);
+        } else if is_tcl9() {
+            n = ptr::addr_of!((*o).length).cast::<isize>().read();
+        } else {
+            n = ptr::addr_of!((*o).length).cast::<c_int>().read() as isize;
+        }
+        std::slice::from_raw_parts(p.cast::<u8>(), n as usize)
+    }
 }
 
 /// Whether a value is a list now, as Tcl holds it.
