@@ -1,6 +1,7 @@
 //! `$subscriber`: a member of a consumer group, or a reader of assigned partitions.
 
 mod group;
+mod stall;
 
 use std::cell::{Cell, Ref, RefCell};
 use std::rc::{Rc, Weak};
@@ -44,6 +45,8 @@ pub struct Subscriber {
     left_alone: Cell<bool>,
     /// `max.poll.interval.ms` was exceeded, and the script has not read since.
     exceeded: Cell<bool>,
+    /// Partitions may lie still: see [`stall`].
+    stall: stall::Stall,
     /// The seeks under way: nothing is read meanwhile.
     pub seeks: RefCell<Vec<Arc<Seek>>>,
 }
@@ -443,6 +446,7 @@ impl Subscriber {
                 reports_ends,
                 left_alone: Cell::new(false),
                 exceeded: Cell::new(false),
+                stall: stall::Stall::default(),
                 seeks: RefCell::default(),
             }
         });
