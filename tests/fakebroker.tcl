@@ -24,6 +24,7 @@ namespace eval fake {
                                 ;# instead, before or after the batch is written
     variable odds 10            ;# so often, one of so many
     variable lost 0             ;# how often that was
+    variable nobody 0           ;# so many answers to Metadata list no broker; then all connections end
 }
 source [file join [file dirname [info script]] fakelog.tcl]
 
@@ -180,22 +181,30 @@ proc fake::Metadata {version rest} {
     variable port
     variable partitions
     variable topicError
+    variable nobody
     set n [take int32]
     set names {}
     for {set i 0} {$i < $n} {incr i} {lappend names [take string]}
     lappend log [list metadata $names]
+    set leader 1
+    if {$nobody > 0} {
+        incr nobody -1
+        set leader -1
+        after idle fake::hangUp
+    }
     set topics [lmap name $names {
         set rows {}
         for {set p 0} {$p < $partitions && !$topicError} {incr p} {
             set ids [array [list [binary format I 1]]]
-            lappend rows [binary format SII 0 $p 1]$ids$ids
+            lappend rows [binary format SII [expr {$leader < 0 ? 5 : 0}] $p $leader]$ids$ids
         }
         string cat [binary format S $topicError] [str $name] \0 [array $rows]
     }]
     set broker [binary format I 1][str 127.0.0.1][binary format IS $port -1]
-    set out [expr {$version >= 3 ? [binary format I 0] : ""}][array [list $broker]]
+    set brokers [expr {$leader < 0 ? {} : [list $broker]}]
+    set out [expr {$version >= 3 ? [binary format I 0] : ""}][array $brokers]
     append out [expr {$version >= 2 ? [str cluster] : ""}]
-    append out [binary format I 1][array $topics]
+    append out [binary format I $leader][array $topics]
     return $out
 }
 
