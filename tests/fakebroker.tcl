@@ -24,13 +24,15 @@ namespace eval fake {
                                 ;# instead, before or after the batch is written
     variable odds 10            ;# so often, one of so many
     variable lost 0             ;# how often that was
+    variable coordinates 0      ;# be the coordinator of all groups
+    variable moving 0           ;# so many answers of a coordinator say that it is not the one
     variable nobody 0           ;# so many answers to Metadata list no broker; then all connections end
 }
 source [file join [file dirname [info script]] fakelog.tcl]
 
 # What is understood: key {name oldest newest}.
 set fake::apis {
-    0 {Produce 0 3} 1 {Fetch 0 4} 3 {Metadata 0 4} 10 {FindCoordinator 0 0}
+    0 {Produce 0 3} 1 {Fetch 0 4} 3 {Metadata 0 4} 9 {OffsetFetch 2 2} 10 {FindCoordinator 0 0} 15 {DescribeGroups 0 0}
     17 {SaslHandshake 0 1} 18 {ApiVersions 0 0} 22 {InitProducerId 0 0} 36 {SaslAuthenticate 0 0}
 }
 
@@ -249,9 +251,44 @@ proc fake::InitProducerId {version rest} {
     return [binary format ISWS 0 0 [incr producers] 0]
 }
 
-# There is no group coordinator.
+# There is no group coordinator, unless one is wanted.
 proc fake::FindCoordinator {version rest} {
+    variable coordinates
+    variable port
+    if {$coordinates} {return [binary format SI 0 1][str 127.0.0.1][binary format I $port]}
     return [binary format SI 15 -1][str ""][binary format I -1]
+}
+
+# moved -- the error of a coordinator's answer.
+proc fake::moved {} {
+    variable moving
+    if {$moving <= 0} {return 0}
+    incr moving -1
+    return 16
+}
+
+proc fake::DescribeGroups {version rest} {
+    variable log
+    take int32
+    set group [take string]
+    set error [moved]
+    lappend log [list described $error]
+    return [array [list [binary format S $error][str $group][str Empty][str ""][str ""][array {}]]]
+}
+
+# Each partition that is asked for has committed 5.
+proc fake::OffsetFetch {version rest} {
+    take string
+    set topics {}
+    for {set t [take int32]} {$t > 0} {incr t -1} {
+        set name [take string]
+        set rows {}
+        for {set p [take int32]} {$p > 0} {incr p -1} {
+            lappend rows [binary format IW [take int32] 5][str ""][binary format S 0]
+        }
+        lappend topics [str $name][array $rows]
+    }
+    return [array $topics][binary format S [moved]]
 }
 
 # ---------------------------------------------------------------- tokens by OIDC
