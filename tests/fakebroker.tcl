@@ -24,12 +24,15 @@ namespace eval fake {
                                 ;# instead, before or after the batch is written
     variable odds 10            ;# so often, one of so many
     variable lost 0             ;# how often that was
+    variable coordinates 0      ;# be the coordinator of all groups
+    variable moving 0           ;# so many answers of a coordinator say that it is not the one
+    variable nobody 0           ;# so many answers to Metadata list no broker; then all connections end
 }
 source [file join [file dirname [info script]] fakelog.tcl]
 
 # What is understood: key {name oldest newest}.
 set fake::apis {
-    0 {Produce 0 3} 1 {Fetch 0 4} 3 {Metadata 0 4} 10 {FindCoordinator 0 0}
+    0 {Produce 0 3} 1 {Fetch 0 4} 3 {Metadata 0 4} 9 {OffsetFetch 2 2} 10 {FindCoordinator 0 0} 15 {DescribeGroups 0 0}
     17 {SaslHandshake 0 1} 18 {ApiVersions 0 0} 22 {InitProducerId 0 0} 36 {SaslAuthenticate 0 0}
 }
 
@@ -180,22 +183,30 @@ proc fake::Metadata {version rest} {
     variable port
     variable partitions
     variable topicError
+    variable nobody
     set n [take int32]
     set names {}
     for {set i 0} {$i < $n} {incr i} {lappend names [take string]}
     lappend log [list metadata $names]
+    set leader 1
+    if {$nobody > 0} {
+        incr nobody -1
+        set leader -1
+        after idle fake::hangUp
+    }
     set topics [lmap name $names {
         set rows {}
         for {set p 0} {$p < $partitions && !$topicError} {incr p} {
             set ids [array [list [binary format I 1]]]
-            lappend rows [binary format SII 0 $p 1]$ids$ids
+            lappend rows [binary format SII [expr {$leader < 0 ? 5 : 0}] $p $leader]$ids$ids
         }
         string cat [binary format S $topicError] [str $name] \0 [array $rows]
     }]
     set broker [binary format I 1][str 127.0.0.1][binary format IS $port -1]
-    set out [expr {$version >= 3 ? [binary format I 0] : ""}][array [list $broker]]
+    set brokers [expr {$leader < 0 ? {} : [list $broker]}]
+    set out [expr {$version >= 3 ? [binary format I 0] : ""}][array $brokers]
     append out [expr {$version >= 2 ? [str cluster] : ""}]
-    append out [binary format I 1][array $topics]
+    append out [binary format I $leader][array $topics]
     return $out
 }
 
@@ -240,9 +251,44 @@ proc fake::InitProducerId {version rest} {
     return [binary format ISWS 0 0 [incr producers] 0]
 }
 
-# There is no group coordinator.
+# There is no group coordinator, unless one is wanted.
 proc fake::FindCoordinator {version rest} {
+    variable coordinates
+    variable port
+    if {$coordinates} {return [binary format SI 0 1][str 127.0.0.1][binary format I $port]}
     return [binary format SI 15 -1][str ""][binary format I -1]
+}
+
+# moved -- the error of a coordinator's answer.
+proc fake::moved {} {
+    variable moving
+    if {$moving <= 0} {return 0}
+    incr moving -1
+    return 16
+}
+
+proc fake::DescribeGroups {version rest} {
+    variable log
+    take int32
+    set group [take string]
+    set error [moved]
+    lappend log [list described $error]
+    return [array [list [binary format S $error][str $group][str Empty][str ""][str ""][array {}]]]
+}
+
+# Each partition that is asked for has committed 5.
+proc fake::OffsetFetch {version rest} {
+    take string
+    set topics {}
+    for {set t [take int32]} {$t > 0} {incr t -1} {
+        set name [take string]
+        set rows {}
+        for {set p [take int32]} {$p > 0} {incr p -1} {
+            lappend rows [binary format IW [take int32] 5][str ""][binary format S 0]
+        }
+        lappend topics [str $name][array $rows]
+    }
+    return [array $topics][binary format S [moved]]
 }
 
 # ---------------------------------------------------------------- tokens by OIDC

@@ -24,7 +24,7 @@ const QUIET: Duration = Duration::from_secs(10);
 #[derive(Default)]
 pub struct Faults {
     all: Mutex<Vec<Fault>>,
-    /// The error events that were passed on, and when.
+    /// The error events that were passed on, and other lines, and when.
     told: Mutex<Vec<(String, Instant)>>,
 }
 
@@ -80,6 +80,11 @@ impl Faults {
         } else {
             return false;
         };
+        self.said(key)
+    }
+
+    /// Whether this was said a moment ago. Otherwise it counts as said.
+    pub fn said(&self, key: String) -> bool {
         let mut told = lock(&self.told);
         told.retain(|(_, since)| since.elapsed() < QUIET);
         if told.iter().any(|(k, _)| *k == key) {
@@ -293,6 +298,10 @@ mod tests {
         assert!(!told(ErrorCode::FAIL, "x"));
         assert_eq!(again("b:1/bootstrap: reset"), Some(false));
         assert!(!told(down, "2/2 brokers are down"));
+
+        assert!(!faults.said("partition 1 has no leader".into()));
+        assert!(!faults.said("partition 2 has no leader".into()));
+        assert!(faults.said("partition 1 has no leader".into()));
     }
 
     #[test]

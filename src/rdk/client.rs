@@ -1,5 +1,7 @@
 //! A client: what every producer and consumer has.
 
+use std::collections::BTreeSet;
+use std::ffi::{CStr, CString};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,7 +12,7 @@ use super::errno::{Error, ErrorCode, Result};
 use super::fork::Birth;
 use super::ptr::{cstring, string, ErrBuf};
 use super::queue::Queue;
-use super::{consumer, hooks, raw, reaper, Conf, Events, Hooks};
+use super::{consumer, hooks, raw, reaper, revive, Conf, Events, Hooks};
 
 /// What a client is for.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -31,6 +33,10 @@ pub struct Client {
     kind: Kind,
     conf: Conf,
     hooks: usize,
+    /// The watch over its brokers.
+    brokers: usize,
+    /// What `add_brokers` was given.
+    added: Mutex<BTreeSet<CString>>,
     birth: Birth,
     no_consumer_close: AtomicBool,
     /// Closing was begun.
@@ -56,6 +62,7 @@ impl Client {
         let id = hooks::register(hooks, conf.secrets());
         let mut own = conf.clone();
         hooks::install(&mut own, id);
+        let brokers = revive::install(&mut own);
         let rk_type = match kind {
             Kind::Producer => raw::rd_kafka_type_t::RD_KAFKA_PRODUCER,
             Kind::Consumer => raw::rd_kafka_type_t::RD_KAFKA_CONSUMER,
@@ -73,21 +80,26 @@ impl Client {
                 let code = raw::rd_kafka_last_error();
                 raw::rd_kafka_conf_destroy(own);
                 hooks::unregister(id);
+                revive::end(brokers);
                 let code = if code == 0 { ErrorCode::INVALID_ARG } else { ErrorCode(code) };
                 return Err(Error::with_detail(code, super::redact(&text.text(), &conf.secrets())));
             }
             NonNull::new_unchecked(rk)
         };
         reaper::born();
-        Ok(Arc::new(Client {
+        let client = Arc::new(Client {
             rk,
             kind,
             conf,
             hooks: id,
+            brokers,
+            added: Mutex::default(),
             birth: Birth::here(),
             no_consumer_close: AtomicBool::new(true),
             closing: Mutex::new(false),
-        }))
+        });
+        revive::begin(brokers, &client);
+        Ok(client)
     }
 
     pub(super) fn as_ptr(&self) -> *mut raw::rd_kafka_t {
@@ -136,9 +148,29 @@ impl Client {
         let Ok(list) = cstring(list, "") else {
             return 0;
         };
+        let count = self.add(&list);
+        if count > 0 {
+            self.added.lock().unwrap_or_else(PoisonError::into_inner).insert(list);
+        }
+        count
+    }
+
+    fn add(&self, list: &CStr) -> usize {
         // SAFETY: the handle is valid; the list is copied.
         let count = unsafe { raw::rd_kafka_brokers_add(self.as_ptr(), list.as_ptr()) };
         usize::try_from(count).unwrap_or(0)
+    }
+
+    /// Adds all brokers anew that it was to start from (see [`revive`]).
+    pub(super) fn begin_anew(&self) {
+        if self.forked() {
+            return;
+        }
+        let first = self.conf.get("bootstrap.servers").and_then(|list| CString::new(list).ok());
+        let added = self.added.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for list in first.iter().chain(&added) {
+            self.add(list);
+        }
     }
 
     /// Messages that wait to be sent or for their report to be served, and other
@@ -263,6 +295,7 @@ impl Drop for Client {
             // None of librdkafka's threads is here to be joined.
             return;
         }
+        revive::end(self.brokers);
         let rk = self.rk.as_ptr() as usize;
         let hooks = self.hooks;
         let flags = match self.kind {

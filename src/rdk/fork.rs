@@ -40,9 +40,13 @@ impl Birth {
     pub(super) fn here() -> Birth {
         static HANDLER: Once = Once::new();
         HANDLER.call_once(|| {
-            for holder in
-                [super::hooks::hold, super::queue::hold, super::reaper::hold, hold_resolvers]
-            {
+            for holder in [
+                super::hooks::hold,
+                super::queue::hold,
+                super::reaper::hold,
+                super::revive::hold,
+                hold_resolvers,
+            ] {
                 across(holder);
             }
             // SAFETY: plain functions that don't unwind. The library is never unloaded, so they stay

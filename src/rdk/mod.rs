@@ -28,6 +28,7 @@ mod queue;
 mod raw;
 mod reaper;
 mod registry;
+mod revive;
 mod sasl;
 mod secrets;
 mod topic;

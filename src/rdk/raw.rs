@@ -142,7 +142,38 @@ pub struct err_desc {
 /// A commit's completion callback; always absent here, the event is used.
 pub type commit_cb = Option<unsafe extern "C" fn(*mut rd_kafka_t, c_int, *mut list_t, *mut c_void)>;
 
+/// `rd_kafka_interceptor_f_on_new_t`
+pub type on_new = unsafe extern "C" fn(
+    rk: *mut rd_kafka_t,
+    conf: *const rd_kafka_conf_t,
+    opaque: *mut c_void,
+    text: *mut c_char,
+    size: usize,
+) -> c_int;
+/// `rd_kafka_interceptor_f_on_broker_state_change_t`
+pub type on_broker_state_change = unsafe extern "C" fn(
+    rk: *mut rd_kafka_t,
+    id: i32,
+    protocol: *const c_char,
+    name: *const c_char,
+    port: c_int,
+    state: *const c_char,
+    opaque: *mut c_void,
+) -> c_int;
+
 extern "C" {
+    pub fn rd_kafka_conf_interceptor_add_on_new(
+        conf: *mut rd_kafka_conf_t,
+        name: *const c_char,
+        on_new: Option<on_new>,
+        opaque: *mut c_void,
+    ) -> c_int;
+    pub fn rd_kafka_interceptor_add_on_broker_state_change(
+        rk: *mut rd_kafka_t,
+        name: *const c_char,
+        on_broker_state_change: Option<on_broker_state_change>,
+        opaque: *mut c_void,
+    ) -> c_int;
     // The bindings leave it out.
     pub fn rd_kafka_conf_set_resolve_cb(
         conf: *mut rd_kafka_conf_t,

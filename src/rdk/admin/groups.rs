@@ -4,7 +4,7 @@ use libc::c_int;
 
 use super::acls::operations;
 use super::cluster::Node;
-use super::{array, error_of, number, raw, word, Admin, Bag, Named, Names, Op};
+use super::{array, error_of, number, raw, word, Admin, Bag, Named, Names, Op, LOOK};
 use crate::rdk::errno::{Error, ErrorCode, Result};
 use crate::rdk::ptr::{cstring, string};
 use crate::rdk::PartitionList;
@@ -164,6 +164,41 @@ impl Admin<'_> {
         Ok(found.into_iter().map(|(name, group)| (name, group.and_then(id))).collect())
     }
 
+    /// Waits until a group's coordinator answers for it.
+    ///
+    /// librdkafka (2.12.1) takes it for granted that a client which asks for offsets has a group
+    /// itself: one without is ended by a null pointer when the answer is that the broker is not the
+    /// coordinator (`rd_kafka_handle_OffsetFetch`), as it is for a moment when a broker has come
+    /// back or a cluster gets its first group. Describing is sound there too.
+    fn settle(&self, group: &str) -> Result<()> {
+        loop {
+            let described = self.describe_groups(&[group.to_owned()], false);
+            let found = described.and_then(|all| match all.into_iter().next() {
+                Some((_, Err(e))) => Err(e),
+                _ => Ok(()),
+            });
+            match found.map_err(|e| (e.code, e)) {
+                Ok(()) => return Ok(()),
+                Err((
+                    ErrorCode::NOT_COORDINATOR
+                    | ErrorCode::COORDINATOR_NOT_AVAILABLE
+                    | ErrorCode::COORDINATOR_LOAD_IN_PROGRESS,
+                    _,
+                )) => {}
+                // A cluster that does not describe groups, and a group that is not there.
+                Err((
+                    ErrorCode::UNSUPPORTED_FEATURE
+                    | ErrorCode::UNSUPPORTED_VERSION
+                    | ErrorCode::GROUP_ID_NOT_FOUND,
+                    _,
+                )) => return Ok(()),
+                Err((_, e)) => return Err(e),
+            }
+            // The next request says if the time is over.
+            std::thread::sleep(LOOK);
+        }
+    }
+
     /// Deletes groups (`rd_kafka_DeleteGroups`).
     pub fn delete_groups(&self, names: &[String]) -> Result<Named<()>> {
         let mut all = Vec::with_capacity(names.len());
@@ -212,6 +247,7 @@ impl Admin<'_> {
         stable: bool,
     ) -> Result<PartitionList> {
         let name = cstring(group, "group")?;
+        self.settle(group)?;
         let mut bag = Bag::new(raw::rd_kafka_ListConsumerGroupOffsets_destroy);
         let list = partitions.map_or(std::ptr::null(), PartitionList::as_ptr);
         // SAFETY: string and list are valid and copied; the object is ours.
