@@ -78,6 +78,11 @@ impl Client {
             let rk = raw::rd_kafka_new(rk_type, own, text.as_mut_ptr(), text.len());
             if rk.is_null() {
                 let code = raw::rd_kafka_last_error();
+                if revive::begun(brokers) {
+                    // The failed client has freed the lists that it shared with the configuration,
+                    // which would free them once more (librdkafka 2.12.1).
+                    raw::rd_kafka_conf_interceptor_ctor(raw::GLOBAL, own.cast());
+                }
                 raw::rd_kafka_conf_destroy(own);
                 hooks::unregister(id);
                 revive::end(brokers);

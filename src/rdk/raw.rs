@@ -142,6 +142,8 @@ pub struct err_desc {
 /// A commit's completion callback; always absent here, the event is used.
 pub type commit_cb = Option<unsafe extern "C" fn(*mut rd_kafka_t, c_int, *mut list_t, *mut c_void)>;
 
+/// `_RK_GLOBAL`
+pub const GLOBAL: c_int = 1;
 /// `rd_kafka_interceptor_f_on_new_t`
 pub type on_new = unsafe extern "C" fn(
     rk: *mut rd_kafka_t,
@@ -174,6 +176,9 @@ extern "C" {
         on_broker_state_change: Option<on_broker_state_change>,
         opaque: *mut c_void,
     ) -> c_int;
+    /// librdkafka's own: gives a configuration empty lists of interceptors, without a look at what it
+    /// has; the scope is [`GLOBAL`].
+    pub fn rd_kafka_conf_interceptor_ctor(scope: c_int, conf: *mut c_void);
     // The bindings leave it out.
     pub fn rd_kafka_conf_set_resolve_cb(
         conf: *mut rd_kafka_conf_t,

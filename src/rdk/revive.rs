@@ -38,6 +38,8 @@ struct Brokers {
     /// Somebody waits for them to come back.
     watched: bool,
     client: Weak<Client>,
+    /// librdkafka has begun to make the client.
+    begun: bool,
 }
 
 static CLIENTS: Registry<Mutex<Brokers>> = Registry::new();
@@ -67,6 +69,11 @@ pub(super) fn install(conf: &mut Conf) -> usize {
     id
 }
 
+/// Whether librdkafka has begun to make the client.
+pub(super) fn begun(id: usize) -> bool {
+    CLIENTS.get(id).is_some_and(|brokers| lock(&brokers).begun)
+}
+
 /// Names the client.
 pub(super) fn begin(id: usize, client: &Arc<Client>) {
     if let Some(brokers) = CLIENTS.get(id) {
@@ -86,6 +93,11 @@ unsafe extern "C" fn on_new(
     _text: *mut c_char,
     _size: usize,
 ) -> c_int {
+    let _ = catch_unwind(|| {
+        if let Some(brokers) = CLIENTS.get(opaque as usize) {
+            lock(&brokers).begun = true;
+        }
+    });
     // SAFETY: the handle is being made, and none of its threads looks yet; else as for `install`.
     unsafe {
         raw::rd_kafka_interceptor_add_on_broker_state_change(
