@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use super::logger::Logger;
 use super::rebalance;
 use super::store::Store;
-use super::sweep::{Sweep, Unheard};
+use super::sweep::Sweep;
 use crate::rdk::{self, Client, Event, Queue, Topic};
 use crate::tcl::event::Source;
 
@@ -143,9 +143,7 @@ impl Live {
     /// The client is finished and about to be dropped.
     pub fn leave(&self) {
         self.swept();
-        if let Some(Unheard { count, first: Some((topic, code)) }) = self.sweep.unheard() {
-            let reason = code.text();
-            let text = format!("{count} message(s) for topic {topic} were not delivered: {reason}");
+        if let Some((text, _)) = self.sweep.unheard().and_then(|u| u.text()) {
             self.logger.say(3, "DELIVERY", &self.name, text);
         }
         self.left.store(true, Ordering::Release);

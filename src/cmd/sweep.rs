@@ -33,6 +33,14 @@ impl Unheard {
             self.first.get_or_insert_with(|| (m.topic().to_owned(), code));
         }
     }
+
+    /// What the log says of them, and why the first failed; none if there are none.
+    pub fn text(&self) -> Option<(String, ErrorCode)> {
+        let (topic, code) = self.first.as_ref()?;
+        let (count, reason) = (self.count, code.text());
+        let text = format!("{count} message(s) for topic {topic} were not delivered: {reason}");
+        Some((text, *code))
+    }
 }
 
 /// A client's sweeper. Its thread begins with the first batch and ends with the client.

@@ -157,15 +157,9 @@ impl Core {
 
     /// Says failed deliveries in the log, for what was accepted must not be lost without a word.
     fn say_unheard(&self, unheard: Unheard) {
-        let Some((topic, code)) = unheard.first else { return };
+        let Some((text, code)) = unheard.text() else { return };
         let e = self.explain(rdk::Error::with_detail(code, "no delivery report callback is set"));
-        let text = format!(
-            "{} message(s) for topic {topic} were not delivered: {} ({})",
-            unheard.count,
-            code.text(),
-            e.detail
-        );
-        self.logger.say(3, "DELIVERY", &self.live.name, text);
+        self.logger.say(3, "DELIVERY", &self.live.name, format!("{text} ({})", e.detail));
     }
 
     /// A report as a value; a failed one says which brokers could not be reached, if that may be why.

@@ -74,7 +74,8 @@ impl Subscriber {
     /// Joins the group anew, if partitions lie still and it is time.
     pub(super) fn end_stall(&self) {
         let due = self.stall.at.get().is_some_and(|at| Instant::now() >= at);
-        let calm = self.rebalance.borrow().is_none() && self.core.is_open();
+        // One that was put out because its script does not read comes back when that reads.
+        let calm = self.rebalance.borrow().is_none() && self.core.is_open() && !self.exceeded.get();
         if !due || !calm {
             return;
         }
