@@ -30,6 +30,8 @@ pub struct Part {
     start: AtomicI64,
     /// The offset after the last message that was read from librdkafka.
     read: AtomicI64,
+    /// What librdkafka was last told to store since the partition was started.
+    stored: AtomicI64,
     paused: AtomicBool,
     /// Offsets of what is processed are stored: not for partitions that a script started elsewhere
     /// than at `stored`.
@@ -51,6 +53,7 @@ impl Part {
             assigned: AtomicI64::new(Offset::INVALID),
             start: AtomicI64::new(Offset::INVALID),
             read: AtomicI64::new(NONE),
+            stored: AtomicI64::new(NONE),
             paused: AtomicBool::new(false),
             stores: AtomicBool::new(true),
             active: AtomicBool::new(false),
@@ -113,6 +116,15 @@ impl Part {
 
     pub fn read(&self) -> Option<i64> {
         Some(self.read.load(Ordering::Acquire)).filter(|p| *p >= 0)
+    }
+
+    /// librdkafka was told to store `next`; `None`: nothing since the start.
+    pub fn set_stored(&self, next: Option<i64>) {
+        self.stored.store(next.unwrap_or(NONE), Ordering::Release);
+    }
+
+    pub fn stored(&self) -> Option<i64> {
+        Some(self.stored.load(Ordering::Acquire)).filter(|n| *n != NONE)
     }
 
     #[inline]
@@ -205,6 +217,7 @@ impl Store {
             if next == NONE {
                 continue;
             }
+            part.set_stored(Some(next));
             // The name comes from librdkafka's own messages, so it has no NUL.
             let _ = list.add_offset(&part.topic, part.partition, next);
         }

@@ -16,6 +16,7 @@ use super::pump::{Serve, Verdict};
 use super::queue::QueueObject;
 use super::reading::{self, TimedCallback, Without};
 use super::settings::Settings;
+use super::store::Part;
 use super::stream::Stream;
 use super::topic::{self, TopicObject};
 use super::tps::{self, bad_offset, parse_offset, parse_partition};
@@ -173,8 +174,9 @@ impl TopicConsumer {
         }
     }
 
-    fn place(&self, partition: i32) -> Started {
-        Started { topic: self.topic.clone(), partition }
+    fn place(&self, stream: &Stream, partition: i32) -> Started {
+        let part = stream.reader.part(self.topic.name(), partition);
+        Started { topic: self.topic.clone(), part }
     }
 
     fn not_started(&self, partition: i32) -> Error {
@@ -211,6 +213,7 @@ impl TopicConsumer {
         self.consumer.started.borrow_mut().remove(&key);
         running.stream.reader.hand_over();
         self.unpause(&running.stream, partition);
+        let place = self.place(&running.stream, partition);
         match running.queue {
             Some(_) => {
                 let mut list = PartitionList::new();
@@ -220,7 +223,7 @@ impl TopicConsumer {
             }
             None => running.stream.close(),
         }
-        Some(self.place(partition))
+        Some(place)
     }
 
     /// librdkafka keeps a pause for the partition's next start: ours ends with the stop.
@@ -234,6 +237,17 @@ impl TopicConsumer {
         if list.add(name, partition).is_ok() {
             let _ = self.core().client.resume(&mut list);
         }
+    }
+
+    /// librdkafka keeps what was stored for a partition from start to start, and would commit it anew,
+    /// over what the group may have been set to meanwhile. Nothing is to forget where this fails: the
+    /// partition is not known yet, or librdkafka is configured to store by itself.
+    fn forget_stored(&self, part: &Part) -> Result<()> {
+        let mut list = PartitionList::new();
+        list.add_offset(&part.topic, part.partition, Offset::INVALID)?;
+        let _ = self.core().client.store_offsets(&mut list);
+        part.set_stored(None);
+        Ok(())
     }
 
     /// Starts a partition on a stream.
@@ -255,6 +269,9 @@ impl TopicConsumer {
         let part = stream.reader.part(name, partition);
         part.restart();
         part.set_stores(stored);
+        if stored {
+            self.forget_stored(&part)?;
+        }
         self.topic.consume_start_queue(partition, offset, &stream.reader.messages).map_err(
             |mut e| {
                 if e.detail.is_empty() {
@@ -263,8 +280,7 @@ impl TopicConsumer {
                 e
             },
         )?;
-        let place = self.place(partition);
-        self.core().live.note_started(place);
+        self.core().live.note_started(self.place(&stream, partition));
         self.consumer.started.borrow_mut().insert((name.to_owned(), partition), self.id);
         self.started.borrow_mut().insert(partition, Running { stream, queue, stored });
         Ok(())
@@ -283,9 +299,8 @@ impl TopicConsumer {
             // A topic or queue object that was deleted may have it still stopping.
             None => {
                 let live = self.core().live.clone();
-                let place = self.place(partition);
-                if live.is_stopping(&place) {
-                    wait::block(self.core(), QUERY, move |_| live.await_stop(&place))?;
+                if live.is_stopping(&key.0, partition) {
+                    wait::block(self.core(), QUERY, move |_| live.await_stop(&key.0, partition))?;
                 }
                 Ok(())
             }
@@ -470,16 +485,18 @@ fn store_offset(c: &C<'_>) -> Out {
         Error::expected("offset", "a message's offset (0 or more)", &offset.to_string())
     })?;
     let stored = match c.this.started.borrow().get(&partition) {
-        Some(running) => running.stored,
+        Some(r) if r.stored => Some(r.stream.reader.part(c.this.topic.name(), partition)),
+        Some(_) => None,
         None => return Err(c.this.not_started(partition)),
     };
     let mut list = PartitionList::new();
     list.add_offset(c.this.topic.name(), partition, next)?;
     let core = c.this.core();
     let manner = Manner::from(&c.args, QUERY)?;
-    if stored {
+    if let Some(part) = stored {
         core.client.store_offsets(&mut list)?;
         let done = tps::outcome(&list, |_| Obj::empty())?;
+        part.set_stored(Some(next));
         return Ok(wait::ready(core, manner.command, done));
     }
     if core.settings.get("group.id")?.is_empty() {

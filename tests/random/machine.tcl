@@ -61,19 +61,8 @@ proc ::random::judge {words code result options} {
     }
 }
 
-# endless words -- whether a call makes the end of its client wait for ever: librdkafka (2.12.1) never answers
-# the stop of a partition that its topic lacks once an offset was stored for it, for the answer to the last commit finds no
-# such partition (rd_kafka_offset_broker_commit_cb).
-proc ::random::endless {words} {
-    set at [lsearch -exact $words store_offset]
-    set partition [lindex $words $at+1]
-    # Every topic has four.
-    expr {$at in {1 2} && [string is wideinteger -strict $partition] && $partition > 3}
-}
-
 # try words -- make a call, and judge it.
 proc ::random::try {words} {
-    if {[endless $words]} return
     judge $words [catch {uplevel #0 $words} result options] $result $options
 }
 

@@ -11,12 +11,16 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
+mod stopping;
+
 use super::logger::Logger;
 use super::rebalance;
 use super::store::Store;
 use super::sweep::Sweep;
-use crate::rdk::{self, Client, Event, Queue, Topic};
+use crate::rdk::{self, Client, Event, Queue};
 use crate::tcl::event::Source;
+
+pub use stopping::{Started, Stopping};
 
 /// What a subscriber gets for committing and leaving its group.
 pub const LEAVE: Duration = Duration::from_millis(5000);
@@ -35,27 +39,6 @@ pub enum End {
     Group(Queue),
     /// A consumer stops its partitions: those that were started at `stored` commit then.
     Partitions(Mutex<Stopping>),
-}
-
-/// The partitions of a consumer that librdkafka reads.
-#[derive(Default)]
-pub struct Stopping {
-    started: Vec<Started>,
-    /// Those that are being stopped.
-    busy: Vec<Started>,
-}
-
-/// A partition that was started.
-#[derive(Clone)]
-pub struct Started {
-    pub topic: Arc<Topic>,
-    pub partition: i32,
-}
-
-impl Started {
-    fn is(&self, other: &Started) -> bool {
-        self.partition == other.partition && self.topic.name() == other.topic.name()
-    }
 }
 
 /// What can be known of a client from any thread.
@@ -207,11 +190,8 @@ impl Live {
                 Ok(())
             }
             End::Group(queue) => self.client.close_queue(queue),
-            End::Partitions(stopping) => {
-                let all = stopping.lock().unwrap_or_else(PoisonError::into_inner).started.clone();
-                for place in all {
-                    self.stop_later(place);
-                }
+            End::Partitions(_) => {
+                self.stop_all();
                 Ok(())
             }
         }
@@ -219,89 +199,6 @@ impl Live {
 
     pub fn set_bell(&self, source: Arc<Source>) {
         let _ = self.bell.set(source);
-    }
-
-    fn stopping(&self) -> Option<MutexGuard<'_, Stopping>> {
-        match &self.end {
-            End::Partitions(s) => Some(s.lock().unwrap_or_else(PoisonError::into_inner)),
-            _ => None,
-        }
-    }
-
-    /// A partition was started.
-    pub fn note_started(&self, place: Started) {
-        if let Some(mut stopping) = self.stopping() {
-            stopping.started.push(place);
-        }
-    }
-
-    /// A partition is about to be stopped: [`Live::finish_stop`] follows.
-    pub fn begin_stop(&self, place: &Started) {
-        if let Some(mut stopping) = self.stopping() {
-            stopping.started.retain(|s| !s.is(place));
-            stopping.busy.push(place.clone());
-        }
-    }
-
-    /// Stops a partition; blocks as long as librdkafka does.
-    pub fn finish_stop(&self, place: &Started) -> rdk::Result<()> {
-        let done = place.topic.consume_stop(place.partition);
-        self.forget_stop(place);
-        done
-    }
-
-    fn forget_stop(&self, place: &Started) {
-        if let Some(mut stopping) = self.stopping() {
-            stopping.busy.retain(|s| !s.is(place));
-        }
-        self.stop_done.notify_all();
-    }
-
-    /// Whether a partition is being stopped.
-    pub fn is_stopping(&self, place: &Started) -> bool {
-        self.stopping().is_some_and(|s| s.busy.iter().any(|b| b.is(place)))
-    }
-
-    /// Waits until a partition is no longer being stopped: a start that comes before would be
-    /// stopped with it.
-    pub fn await_stop(&self, place: &Started) -> rdk::Result<()> {
-        if let Some(stopping) = self.stopping() {
-            let done = self
-                .stop_done
-                .wait_while(stopping, |s| s.busy.iter().any(|b| b.is(place)))
-                .unwrap_or_else(PoisonError::into_inner);
-            drop(done);
-        }
-        Ok(())
-    }
-
-    /// Stops a partition on a thread of its own.
-    pub fn stop_later(self: &Arc<Self>, place: Started) {
-        if self.client.forked() {
-            return;
-        }
-        self.begin_stop(&place);
-        let live = self.clone();
-        let at = place.clone();
-        let work = move || {
-            if let Err(e) = live.finish_stop(&place) {
-                let place = format!("topic {} partition {}", place.topic.name(), place.partition);
-                live.logger.say(4, "STOP", &live.name, format!("{place}: {}", e.code.text()));
-            }
-            if let Some(bell) = live.bell.get() {
-                bell.wake();
-            }
-        };
-        let spawned = std::thread::Builder::new().name("kafka-stop".into()).spawn(work);
-        if spawned.is_err() {
-            // The partition stops with its client.
-            self.forget_stop(&at);
-        }
-    }
-
-    /// Whether no partition is being stopped any more.
-    pub fn stopped(&self) -> bool {
-        self.stopping().is_none_or(|s| s.busy.is_empty())
     }
 
     /// Has what is queued sent without waiting for `linger.ms`: `rd_kafka_flush` does that while it
