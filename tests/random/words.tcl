@@ -256,6 +256,10 @@ proc ::random::call {{depth 0}} {
     }
     # Without a time a call would wait for its long default.
     if {[chance 3] && "-timeout" ni $words} {set words [lrange $words 0 end-1]}
+    # Odd words may give a time once more, and of these -1 is one without an end.
+    foreach at [lsearch -all -exact $words -timeout] {
+        if {[lindex $words $at+1] eq "-1"} {lset words $at+1 1}
+    }
     return [list $type $words]
 }
 
