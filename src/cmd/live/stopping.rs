@@ -89,17 +89,20 @@ impl Live {
         let mut none = PartitionList::with_capacity(1);
         none.add_offset(&place.part.topic, place.part.partition, Offset::INVALID)?;
         self.client.store_offsets(&mut none)?;
-        let (error, partitions) = committed?;
-        match error.or_else(|| partitions.iter().find_map(|p| p.error).map(rdk::Error::from)) {
-            Some(mut e) => {
-                e.detail = format!(
-                    "offset {next} of topic \"{}\" partition {} could not be committed",
-                    place.part.topic, place.part.partition
-                );
-                Err(e)
+        let failed = match committed {
+            Ok((error, list)) => {
+                error.or_else(|| list.iter().find_map(|p| p.error).map(rdk::Error::from))
             }
-            None => Ok(()),
-        }
+            Err(e) => Some(e),
+        };
+        let Some(mut error) = failed else { return Ok(()) };
+        let (topic, partition) = (&place.part.topic, place.part.partition);
+        let why =
+            if error.detail.is_empty() { String::new() } else { format!(": {}", error.detail) };
+        error.detail = format!(
+            "offset {next} of topic \"{topic}\" partition {partition} could not be committed{why}"
+        );
+        Err(error)
     }
 
     fn forget_stop(&self, place: &Started) {
