@@ -253,9 +253,11 @@ proc ::random::call {{depth 0}} {
         set from [expr {min([llength $words], max(1, [lsearch -exact $words -timeout] + 2))}]
         set at [expr {$from + [draw [expr {[llength $words] - $from + 1}]]}]
         set words [linsert $words $at [pick $::random::odd]]
+    } elseif {[chance 3] && "-timeout" ni $words} {
+        # Without a time a call would wait for its long default. And not one word more and one less: then
+        # the odd one could be the time.
+        set words [lrange $words 0 end-1]
     }
-    # Without a time a call would wait for its long default.
-    if {[chance 3] && "-timeout" ni $words} {set words [lrange $words 0 end-1]}
     # Odd words may give a time once more, and of these -1 is one without an end.
     foreach at [lsearch -all -exact $words -timeout] {
         if {[lindex $words $at+1] eq "-1"} {lset words $at+1 1}
