@@ -44,14 +44,14 @@ if {!$threads} {
 }
 
 # Nothing may live on: clients that were deleted end in the background.
-set end [expr {[clock milliseconds] + 30000}]
+set ::random::deadline [expr {[clock milliseconds] + 30000}]
 while {[dict get [::kafka::internal live] clients]} {
-    if {[clock milliseconds] > $end} {random::fault "left: [::kafka::internal live]"}
+    if {[clock milliseconds] > $::random::deadline} {random::fault "left: [::kafka::internal live]"}
     random::serve 20
 }
 catch {close $cluster}
 while {[dict get [::kafka::internal live] mocks]} {
-    if {[clock milliseconds] > $end} {random::fault "left: [::kafka::internal live]"}
+    if {[clock milliseconds] > $::random::deadline} {random::fault "left: [::kafka::internal live]"}
     random::serve 20
 }
 puts @@end
