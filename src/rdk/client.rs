@@ -12,7 +12,7 @@ use super::errno::{Error, ErrorCode, Result};
 use super::fork::Birth;
 use super::ptr::{cstring, string, ErrBuf};
 use super::queue::Queue;
-use super::{consumer, hooks, raw, reaper, revive, Conf, Events, Hooks};
+use super::{consumer, hooks, leader, raw, reaper, revive, Conf, Events, Hooks};
 
 /// What a client is for.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -104,6 +104,7 @@ impl Client {
             closing: Mutex::new(false),
         });
         revive::begin(brokers, &client);
+        leader::begin(&client);
         Ok(client)
     }
 
@@ -301,6 +302,7 @@ impl Drop for Client {
             return;
         }
         revive::end(self.brokers);
+        leader::end(self.as_ptr());
         let rk = self.rk.as_ptr() as usize;
         let hooks = self.hooks;
         let flags = match self.kind {

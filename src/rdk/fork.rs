@@ -45,6 +45,7 @@ impl Birth {
                 super::queue::hold,
                 super::reaper::hold,
                 super::revive::hold,
+                super::leader::hold,
                 hold_resolvers,
             ] {
                 across(holder);

@@ -15,6 +15,7 @@ mod event;
 mod fork;
 mod group;
 mod hooks;
+mod leader;
 mod message;
 mod metadata;
 mod mock;

@@ -258,9 +258,10 @@ proc ::random::call {{depth 0}} {
         # the odd one could be the time.
         set words [lrange $words 0 end-1]
     }
-    # Odd words may give a time once more, and of these -1 is one without an end.
+    # Odd words may give a time once more, and some of these are without an end, or as good as that.
     foreach at [lsearch -all -exact $words -timeout] {
-        if {[lindex $words $at+1] eq "-1"} {lset words $at+1 1}
+        set ms [lindex $words $at+1]
+        if {[string is entier -strict $ms] && ($ms == -1 || $ms > 100 && $ms < 2147483648)} {lset words $at+1 1}
     }
     return [list $type $words]
 }
