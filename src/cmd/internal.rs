@@ -49,6 +49,12 @@ static TABLE: Table<Internal> = Table::new(&[
     ),
     Row("firings", "", firings, "how often this thread's event source had something to do"),
     Row("array_watches", "", array_watches, "how many array elements long batches watch"),
+    Row(
+        "leader_questions",
+        "",
+        leader_questions,
+        "how often librdkafka's own question for leaders was put for it",
+    ),
     Row("cpu", "", cpu, "microseconds of CPU that this thread has used"),
     Row("codes", "", codes, "librdkafka's error codes: number, constant and text of each"),
     Row("raise", "code detail", raise, "throws an error with that code"),
@@ -212,6 +218,11 @@ fn raise(c: &C<'_>) -> Out {
 /// `panic`
 fn panic(_c: &C<'_>) -> Out {
     panic!("asked for")
+}
+
+/// `leader_questions`
+fn leader_questions(_: &Call<'_, Internal>) -> Outcome<Internal> {
+    Ok(Obj::int(rdk::leader_questions() as i64).into())
 }
 
 /// `cpu`

@@ -14,6 +14,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CStr;
 use std::panic::catch_unwind;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use libc::{c_int, c_uchar};
@@ -35,6 +36,13 @@ struct Entry {
 
 /// By librdkafka's handle, which is never followed.
 static CLIENTS: Mutex<BTreeMap<usize, Entry>> = Mutex::new(BTreeMap::new());
+
+static ASKED: AtomicUsize = AtomicUsize::new(0);
+
+/// How often librdkafka has wanted leaders to be asked for here, in this process, for the tests.
+pub fn leader_questions() -> usize {
+    ASKED.load(Ordering::Relaxed)
+}
 
 fn clients() -> MutexGuard<'static, BTreeMap<usize, Entry>> {
     CLIENTS.lock().unwrap_or_else(PoisonError::into_inner)
@@ -74,6 +82,7 @@ pub unsafe extern "C" fn __wrap_rd_kafka_topic_leader_query0(
 }
 
 fn note(rk: usize, topic: String) {
+    ASKED.fetch_add(1, Ordering::Relaxed);
     let mut all = clients();
     let Some(entry) = all.get_mut(&rk) else { return };
     let asked = !entry.topics.is_empty();
