@@ -11,6 +11,7 @@ mod encoding;
 mod exit;
 mod farewell;
 mod faults;
+mod fields;
 mod handle;
 mod hooks;
 mod info;

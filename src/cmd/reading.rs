@@ -5,9 +5,10 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use super::encoding::Encoding;
+use super::fields::Field;
 use super::pump::{check_interrupt, deadline, Serve, ServeTask, Verdict, What};
 use super::reader::{Held, Reader};
-use super::record::{Field, Fields, Names};
+use super::record::{ArrayElements, Names};
 use super::token::Asking;
 use crate::error::{Error, Result};
 use crate::rdk::{self, ClientError};
@@ -207,13 +208,7 @@ pub fn list<R: Reading>(this: &Rc<R>, args: &Args<'_>, first: usize) -> Result<F
         None => 1,
     };
     let fields = match args.opt("-fields") {
-        Some(word) => {
-            let words = word.get_list("-fields")?;
-            if words.is_empty() {
-                return Err(Error::expected("-fields", "at least one field", ""));
-            }
-            Some(words.iter().map(Field::parse).collect::<Result<Vec<_>>>()?)
-        }
+        Some(word) => Some(Field::list(word)?),
         None => None,
     };
     let ends = fields.as_ref().is_some_and(|f| f.contains(&Field::End));
@@ -228,7 +223,7 @@ pub fn list<R: Reading>(this: &Rc<R>, args: &Args<'_>, first: usize) -> Result<F
                 // It stands where a message would, and is none: nothing of it counts.
                 Found::End(held) => {
                     let m = held.message.view();
-                    out.extend(fields.iter().flatten().map(|f| words.end_field(m, *f)));
+                    out.extend(fields.iter().flatten().map(|f| f.of_end(words, m)));
                     n += 1;
                 }
                 Found::Message(held) => {
@@ -236,7 +231,7 @@ pub fn list<R: Reading>(this: &Rc<R>, args: &Args<'_>, first: usize) -> Result<F
                     let encoding = reader.encoding();
                     match &fields {
                         Some(fields) => {
-                            out.extend(fields.iter().map(|f| words.field(m, *f, &encoding)));
+                            out.extend(fields.iter().map(|f| f.of(words, m, &encoding)));
                         }
                         None => out.push(words.dict(&held, &encoding)),
                     }
@@ -276,7 +271,7 @@ pub fn batch<R: Reading>(this: &Rc<R>, args: &Args<'_>, first: usize) -> Result<
         waiter: Waiter::new(),
         asking: Asking::default(),
         known: None,
-        fields: None,
+        elements: None,
         done: 0,
         since: None,
         at: At::Start,
@@ -309,7 +304,7 @@ struct Batch<R: Reading> {
     asking: Asking,
     known: Option<Names>,
     /// The array's elements, once the batch is long enough for them.
-    fields: Option<Fields>,
+    elements: Option<ArrayElements>,
     done: usize,
     /// When the first body began.
     since: Option<Instant>,
@@ -397,10 +392,12 @@ impl<R: Reading> Batch<R> {
         let words = &self.this.core().words;
         let encoding = self.this.encoding();
         if self.done == FEW && self.most >= MANY {
-            self.fields = Fields::new(&self.array);
+            self.elements = ArrayElements::new(&self.array);
         }
-        match &mut self.fields {
-            Some(fields) => words.set_fields(interp, fields, held, &encoding, &mut self.known),
+        match &mut self.elements {
+            Some(elements) => {
+                words.set_elements(interp, elements, held, &encoding, &mut self.known)
+            }
             None => {
                 let record = words.record(held, &encoding);
                 words.set_array(interp, &self.array, &record, &mut self.known)
@@ -413,8 +410,8 @@ impl<R: Reading> Task for Batch<R> {
     fn step(&mut self, interp: Interp, code: Code, words: &mut Vec<Obj>) -> Next {
         let next = self.go_on(interp, code, words);
         if let Next::Done(_) | Next::Fail(_) | Next::Leave(_) = next {
-            if let Some(mut fields) = self.fields.take() {
-                self.this.core().words.release(interp, &mut fields);
+            if let Some(mut elements) = self.elements.take() {
+                self.this.core().words.release(interp, &mut elements);
             }
         }
         next
