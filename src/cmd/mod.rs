@@ -3,6 +3,7 @@
 
 mod admin;
 mod advice;
+mod batch;
 mod callbacks;
 mod consume;
 mod consumer;

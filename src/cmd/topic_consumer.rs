@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::batch;
 use super::consumer::Consumer;
 use super::core::Core;
 use super::encoding::Encoding;
@@ -402,7 +403,7 @@ fn consume(c: &C<'_>) -> Out {
 
 /// `consume_batch partition timeoutMS count array code`
 fn consume_batch(c: &C<'_>) -> Out {
-    reading::batch(&c.this.readable(parse_partition(c.args.at(0)?)?)?, &c.args, 1)
+    batch::start(&c.this.readable(parse_partition(c.args.at(0)?)?)?, &c.args, 1)
 }
 
 /// `consume_list partition timeoutMS count ?-fields list? ?-min n?`
