@@ -16,7 +16,7 @@ use crate::cmd::pump::Serve;
 use crate::cmd::reader::Reader;
 use crate::cmd::rebalance::Kind;
 use crate::cmd::steer::{self, Seek};
-use crate::cmd::{admin, consume, offsets, query, subscription};
+use crate::cmd::{consume, offsets, query, subscription};
 use crate::error::{Error, Result};
 use crate::rdk::{self, ClientError, ErrorCode, PartitionList, Queue};
 use crate::tcl::command;
@@ -58,7 +58,8 @@ pub struct Pending {
     pub answered: bool,
 }
 
-static TABLE: Table<Subscriber> = Table::new(&[
+/// Reading, as a member of a group or without.
+const READING: &[Row<Subscriber>] = &[
     Row("consume", "?timeoutMS?", consume::consume, "take the next message or error"),
     Row(
         "consume_batch",
@@ -162,83 +163,13 @@ static TABLE: Table<Subscriber> = Table::new(&[
     Row("client_config", "?key?", handle::client_config, "the client's configuration in force"),
     Row("log_level", "level", handle::log_level, "set the least severe level that is logged"),
     Row("add_brokers", "brokerList", handle::add_brokers, "add bootstrap brokers"),
-    Row(
-        "info topics",
-        "?-timeout ms? ?-command prefix?",
-        handle::info_topics,
-        "the cluster's topics",
-    ),
-    Row(
-        "info brokers",
-        "?-timeout ms? ?-command prefix?",
-        handle::info_brokers,
-        "the cluster's brokers",
-    ),
-    Row(
-        "info partitions",
-        "topic ?-timeout ms? ?-command prefix?",
-        handle::info_partitions,
-        "a topic's partitions",
-    ),
-    Row(
-        "metadata",
-        "?-topic t? ?-timeout ms? ?-command prefix?",
-        query::metadata,
-        "brokers, topics and partitions as a dict",
-    ),
-    Row("cluster_id", "?-timeout ms? ?-command prefix?", query::cluster_id, "the cluster's id"),
-    Row(
-        "controller_id",
-        "?-timeout ms? ?-command prefix?",
-        query::controller_id,
-        "the id of the broker that is the controller",
-    ),
-    Row(
-        "offsets_for_times",
-        "?-timeout ms? ?-command prefix? tp ...",
-        query::offsets_for_times,
-        "the first offset at or after a time",
-    ),
-    Row("fatal_error", "", query::fatal_error, "the error that ended the client, if any"),
-    Row(
-        "sasl_set_credentials",
-        "user password",
-        query::sasl_set_credentials,
-        "user and password for the next authentication",
-    ),
-    Row("admin", "cmdName", admin::of_handle, "make an admin that shares the connection"),
-    Row(
-        "meta refresh",
-        "?-timeout ms? ?-command prefix?",
-        handle::meta_refresh,
-        "fetch metadata anew",
-    ),
-    Row(
-        "meta print",
-        "?-timeout ms? ?-command prefix?",
-        handle::meta_print,
-        "print metadata on stdout",
-    ),
-    Row("error", "errno reason", error, "have the error callback called"),
-    Row("error_callback", "?prefix?", handle::error_callback, "set who gets client errors"),
-    Row(
-        "statistics_callback",
-        "?-dict? ?prefix ...?",
-        handle::statistics_callback,
-        "set who gets librdkafka's statistics",
-    ),
-    Row(
-        "throttle_callback",
-        "?prefix?",
-        handle::throttle_callback,
-        "set who is told of slowing brokers",
-    ),
-    Row(
-        "oauthbearer_token_callback",
-        "?prefix?",
-        handle::token_callback,
-        "set who gives SASL OAUTHBEARER tokens",
-    ),
+];
+
+const ERROR: &[Row<Subscriber>] =
+    &[Row("error", "errno reason", error, "have the error callback called")];
+
+/// The rest, up to the object's end.
+const END: &[Row<Subscriber>] = &[
     Row("encoding", "?name?", handle::encoding, "tell or set how bytes turn into text"),
     Row(
         "close",
@@ -248,6 +179,15 @@ static TABLE: Table<Subscriber> = Table::new(&[
     ),
     Row("delete", "", command::delete_self, "delete; the group is left in the background"),
     Row("destroy", "", command::delete_self, "alias of delete"),
+];
+
+static TABLE: Table<Subscriber> = Table::grouped(&[
+    READING,
+    Subscriber::CLUSTER,
+    Subscriber::CLIENT,
+    ERROR,
+    Subscriber::CALLBACKS,
+    END,
 ]);
 
 impl Object for Subscriber {
