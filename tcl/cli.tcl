@@ -19,10 +19,8 @@ namespace eval ::kafka::cli {
     variable told {}
 }
 
-foreach part {options output client json format produce consume metadata topics groups bench mock} {
-    source -encoding utf-8 [file join [file dirname [info script]] cli_$part.tcl]
-}
-unset part
+::kafka::common::Parts cli_options cli_output cli_client cli_json cli_format cli_produce cli_consume \
+    cli_metadata cli_topics cli_groups cli_bench cli_mock
 
 # main words -- run a command line and give the exit status.
 proc ::kafka::cli::main {words} {

@@ -41,6 +41,11 @@ proc ::kafka::cli::JsonObject {args} {
 # JsonDict dict ?key kind ...? -- an object of a dict's keys in this order, as far as it has them; the
 # kind is text, number, bool or list (of numbers).
 proc ::kafka::cli::JsonDict {dict args} {
+    JsonObject {*}[JsonFields $dict {*}$args]
+}
+
+# JsonFields dict ?key kind ...? -- likewise, the words for JsonObject.
+proc ::kafka::cli::JsonFields {dict args} {
     set words {}
     foreach {key kind} $args {
         if {![dict exists $dict $key]} {continue}
@@ -55,7 +60,7 @@ proc ::kafka::cli::JsonDict {dict args} {
         }
         lappend words $key $value
     }
-    JsonObject {*}$words
+    return $words
 }
 
 # ---------------------------------------------------------------- reading

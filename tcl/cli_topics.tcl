@@ -163,21 +163,6 @@ proc ::kafka::cli::Describe.group {admin options groups} {
     }
 }
 
-# JsonFields dict ?key kind ...? -- words for JsonObject of what the dict has.
-proc ::kafka::cli::JsonFields {dict args} {
-    set words {}
-    foreach {key kind} $args {
-        if {![dict exists $dict $key]} {continue}
-        set value [dict get $dict $key]
-        switch -- $kind {
-            text {set value [JsonText $value]}
-            list {set value [JsonList $value]}
-        }
-        lappend words $key $value
-    }
-    return $words
-}
-
 # ---------------------------------------------------------------- settings
 
 # Settings options config -- the settings to show, sorted: all with -a, else those somebody set.

@@ -21,6 +21,14 @@ namespace eval ::kafka::common {
     }
 }
 
+# Parts name ?name ...? -- the other files of a package, from its first one.
+proc ::kafka::common::Parts {args} {
+    set dir [file dirname [file normalize [info script]]]
+    foreach name $args {
+        uplevel #0 [list source -encoding utf-8 [file join $dir $name.tcl]]
+    }
+}
+
 # ---------------------------------------------------------------- arguments
 
 # Bad text ?word ...? -- throw: a value is not what it should be.

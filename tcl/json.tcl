@@ -419,10 +419,6 @@ proc ::kafka::json::calc_ref_latencies {svc ref {target ""}} {
     return [list $latencies [expr {($now - $first) / 1e6}]]
 }
 
-apply {{dir} {
-    foreach file {json_producer json_consumer} {
-        uplevel #0 [list source -encoding utf-8 [file join $dir $file.tcl]]
-    }
-}} [file dirname [file normalize [info script]]]
+::kafka::common::Parts json_producer json_consumer
 
 package provide kafka::json [package present kafka]

@@ -251,10 +251,6 @@ oo::class create ::kafka::PartitionClient {
     export Producer Master Retry
 }
 
-apply {{dir} {
-    foreach file {stream_consumer batch_producer controller_client} {
-        uplevel #0 [list source -encoding utf-8 [file join $dir $file.tcl]]
-    }
-}} [file dirname [file normalize [info script]]]
+::kafka::common::Parts stream_consumer batch_producer controller_client
 
 package provide kafka::partition [package present kafka]

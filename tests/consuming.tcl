@@ -46,7 +46,8 @@ proc consuming::putIds {topic partitions first count} {
     variable producer
     set object [Topic $topic]
     for {set i $first} {$i < $first + $count} {incr i} {
-        $object produce [expr {$i % $partitions}] $i
+        # On a busy machine this may be quicker than the delivery.
+        $object produce [expr {$i % $partitions}] $i -block [slow 30000]
     }
     if {[$producer flush [slow 30000]] != 0} {error "not everything was delivered to $topic"}
 }

@@ -31,8 +31,8 @@ namespace eval helper {
     variable build [expr {[info exists ::env(KAFKA_TEST_BUILD)]
         ? $::env(KAFKA_TEST_BUILD) : [file join $root build]}]
 
-    namespace export waitFor slow newCluster cluster newMaster newProducer newTopic \
-        cleanupObjects errorOf child childStart childLine childSend \
+    namespace export waitFor waitAsleep serveFor firingsIn waitCalm slow newCluster cluster newMaster newProducer newTopic \
+        cleanupObjects errorOf child childStart childLine childStderr childSend \
         childPid childWait childKill backgroundErrors done uniqueName
 }
 
@@ -78,30 +78,63 @@ proc helper::slow {ms} {
 # true in the caller's frame (and return its value); after ms (10000) throw, with
 # the condition in the message. Never sleep for a guessed time instead.
 proc helper::waitFor {args} {
-    variable poll
-    variable tick
-    set timeout 10000
-    if {[lindex $args 0] eq "-timeout"} {
-        set timeout [lindex $args 1]
-        set args [lrange $args 2 end]
-    }
-    if {[llength $args] != 1} {
-        error {wrong # args: should be "waitFor ?-timeout ms? condition"}
-    }
-    set condition [lindex $args 0]
-    set timeout [slow $timeout]
-    set end [expr {[clock milliseconds] + $timeout}]
-    while {![set value [uplevel 1 [list expr $condition]]]} {
-        if {[clock milliseconds] >= $end} {
-            return -code error -errorcode {TEST TIMEOUT} \
-                "timed out after $timeout ms waiting for: [string trim $condition]"
-        }
+    Wait waitFor $args {
         # A variable of its own: a nested waitFor must not wake this one for good.
         set timer [after $poll {incr ::helper::tick}]
         vwait ::helper::tick
         after cancel $timer
     }
+}
+
+# waitAsleep ?-timeout ms? condition -- likewise, and the event loop is not served.
+proc helper::waitAsleep {args} {
+    Wait waitAsleep $args {after $poll}
+}
+
+# Wait name words pass -- waitFor and its like, by its arguments and how time passes.
+proc helper::Wait {name words pass} {
+    variable poll
+    set timeout 10000
+    if {[lindex $words 0] eq "-timeout"} {
+        set timeout [lindex $words 1]
+        set words [lrange $words 2 end]
+    }
+    if {[llength $words] != 1} {
+        error "wrong # args: should be \"$name ?-timeout ms? condition\""
+    }
+    set condition [lindex $words 0]
+    set timeout [slow $timeout]
+    set end [expr {[clock milliseconds] + $timeout}]
+    while {![set value [uplevel 2 [list expr $condition]]]} {
+        if {[clock milliseconds] >= $end} {
+            return -code error -errorcode {TEST TIMEOUT} \
+                "timed out after $timeout ms waiting for: [string trim $condition]"
+        }
+        eval $pass
+    }
     return $value
+}
+
+# serveFor ms -- serve the event loop for a time. It is for showing what does not come in it, and for
+# pauses that are what a test is about; what has to come is waited for with waitFor.
+proc helper::serveFor {ms} {
+    # A variable of its own, as these may be nested.
+    set over ::helper::over[incr ::helper::overs]
+    after $ms [list set $over 1]
+    vwait $over
+    unset $over
+}
+
+# firingsIn ms -- how often this thread's event source fires in that time.
+proc helper::firingsIn {ms} {
+    set before [::kafka::internal firings]
+    serveFor $ms
+    return [expr {[::kafka::internal firings] - $before}]
+}
+
+# waitCalm -- serve the event loop until nothing has fired for a while: what there was to do is done.
+proc helper::waitCalm {} {
+    waitFor {[firingsIn 250] == 0}
 }
 
 # ---------------------------------------------------------------- errors
@@ -264,9 +297,7 @@ proc helper::ChildEnd {h} {
         }
     }
     lassign $child($h,files) file errors
-    set channel [open $errors r]
-    set stderr [string trimright [read $channel] \n]
-    close $channel
+    set stderr [string trimright [childStderr $h] \n]
     file delete $file $errors
     set stdout [join $child($h,lines) \n]
     array unset child $h,*
@@ -318,14 +349,21 @@ proc helper::childLine {h {timeout 10000}} {
     waitFor -timeout $timeout \
         "\[llength \$::helper::child($h,lines)\] || \$::helper::child($h,eof)"
     if {![llength $child($h,lines)]} {
-        lassign $child($h,files) - errors
-        set channel [open $errors r]
-        set text [string trim [read $channel]]
-        close $channel
-        error "child ended; its stderr: $text"
+        error "child ended; its stderr: [string trim [childStderr $h]]"
     }
     set child($h,lines) [lassign $child($h,lines) line]
     return $line
+}
+
+# childStderr handle -- what it has written to stderr until now.
+proc helper::childStderr {h} {
+    variable child
+    set channel [open [lindex $child($h,files) 1] r]
+    try {
+        return [read $channel]
+    } finally {
+        close $channel
+    }
 }
 
 # childSend handle line -- write a line to its stdin.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::batch;
 use super::handle;
 use super::live::LEAVE;
 use super::pump::{Serve, ServeTask, Verdict};
@@ -47,7 +48,7 @@ pub fn consume_list(c: &C<'_>) -> Out {
 
 /// `consume_batch timeoutMS count array code`
 pub fn consume_batch(c: &C<'_>) -> Out {
-    reading::batch(c.this, &c.args, 0)
+    batch::start(c.this, &c.args, 0)
 }
 
 /// `close ?timeoutMS? ?-timeout ms? ?-command prefix?`: what the script was given counts, the message

@@ -7,11 +7,9 @@ use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::admin;
 use super::core::{Core, Life, Plan};
 use super::handle::{self, Handle};
 use super::pump::{PumpTask, Serve, What};
-use super::query;
 use super::queue::QueueObject;
 use super::store::Store;
 use super::stream::Stream;
@@ -33,7 +31,8 @@ pub struct Consumer {
     streams: RefCell<Vec<Weak<Stream>>>,
 }
 
-static TABLE: Table<Consumer> = Table::new(&[
+/// The objects that a consumer makes, and its settings.
+const CONSUMING: &[Row<Consumer>] = &[
     Row("name", "", handle::name, "librdkafka's name of the client"),
     Row("type", "", handle::kind, "consumer"),
     Row("poll", "?timeoutMS?", handle::poll, "run callbacks of pending events"),
@@ -56,88 +55,10 @@ static TABLE: Table<Consumer> = Table::new(&[
     Row("log_level", "level", handle::log_level, "set the least severe level that is logged"),
     Row("add_brokers", "brokerList", handle::add_brokers, "add bootstrap brokers"),
     Row("output_queue_length", "", handle::output_queue_length, "0: a consumer sends no messages"),
-    Row(
-        "info topics",
-        "?-timeout ms? ?-command prefix?",
-        handle::info_topics,
-        "the cluster's topics",
-    ),
-    Row(
-        "info brokers",
-        "?-timeout ms? ?-command prefix?",
-        handle::info_brokers,
-        "the cluster's brokers",
-    ),
-    Row(
-        "info partitions",
-        "topic ?-timeout ms? ?-command prefix?",
-        handle::info_partitions,
-        "a topic's partitions",
-    ),
-    Row(
-        "metadata",
-        "?-topic t? ?-timeout ms? ?-command prefix?",
-        query::metadata,
-        "brokers, topics and partitions as a dict",
-    ),
-    Row("cluster_id", "?-timeout ms? ?-command prefix?", query::cluster_id, "the cluster's id"),
-    Row(
-        "controller_id",
-        "?-timeout ms? ?-command prefix?",
-        query::controller_id,
-        "the id of the broker that is the controller",
-    ),
-    Row(
-        "watermarks",
-        "?-cached? ?-timeout ms? ?-command prefix? topic partition",
-        query::watermarks,
-        "a partition's low and high watermark",
-    ),
-    Row(
-        "offsets_for_times",
-        "?-timeout ms? ?-command prefix? tp ...",
-        query::offsets_for_times,
-        "the first offset at or after a time",
-    ),
-    Row("fatal_error", "", query::fatal_error, "the error that ended the client, if any"),
-    Row(
-        "sasl_set_credentials",
-        "user password",
-        query::sasl_set_credentials,
-        "user and password for the next authentication",
-    ),
-    Row("admin", "cmdName", admin::of_handle, "make an admin that shares the connection"),
-    Row(
-        "meta refresh",
-        "?-timeout ms? ?-command prefix?",
-        handle::meta_refresh,
-        "fetch metadata anew",
-    ),
-    Row(
-        "meta print",
-        "?-timeout ms? ?-command prefix?",
-        handle::meta_print,
-        "print metadata on stdout",
-    ),
-    Row("error_callback", "?prefix?", handle::error_callback, "set who gets client errors"),
-    Row(
-        "statistics_callback",
-        "?-dict? ?prefix ...?",
-        handle::statistics_callback,
-        "set who gets librdkafka's statistics",
-    ),
-    Row(
-        "throttle_callback",
-        "?prefix?",
-        handle::throttle_callback,
-        "set who is told of slowing brokers",
-    ),
-    Row(
-        "oauthbearer_token_callback",
-        "?prefix?",
-        handle::token_callback,
-        "set who gives SASL OAUTHBEARER tokens",
-    ),
+];
+
+/// The rest, up to the object's end.
+const END: &[Row<Consumer>] = &[
     Row("encoding", "?name?", handle::encoding, "tell or set how bytes turn into text"),
     Row("linger_on_close", "?ms?", handle::linger_on_close, "what stopping gets at the end"),
     Row(
@@ -148,6 +69,15 @@ static TABLE: Table<Consumer> = Table::new(&[
     ),
     Row("delete", "", command::delete_self, "delete; partitions are stopped in the background"),
     Row("destroy", "", command::delete_self, "alias of delete"),
+];
+
+static TABLE: Table<Consumer> = Table::grouped(&[
+    CONSUMING,
+    Consumer::CLUSTER,
+    Consumer::WATERMARKS,
+    Consumer::CLIENT,
+    Consumer::CALLBACKS,
+    END,
 ]);
 
 impl Object for Consumer {

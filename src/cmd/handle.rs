@@ -4,17 +4,105 @@ use std::io::Write;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
+use super::admin;
 use super::core::{Core, Life};
 use super::info::{self, QUERY};
 use super::master::{get_or_set_encoding, set_partitioner};
 use super::pump::{Serve, ServeTask, Verdict};
+use super::query;
 use super::tps;
 use super::wait::Manner;
 use crate::error::{Error, Result};
-use crate::tcl::{Args, Call, Flow, Obj, Object, Outcome, Prefix};
+use crate::tcl::{Args, Call, Flow, Obj, Object, Outcome, Prefix, Row};
 
-/// An object with a client of its own.
-pub trait Handle: Object<Error = Error> + Serve {}
+/// An object with a client of its own, and the rows that the tables of all of them have.
+pub trait Handle: Object<Error = Error> + Serve {
+    /// Questions about the cluster.
+    const CLUSTER: &'static [Row<Self>] = &[
+        Row("info topics", "?-timeout ms? ?-command prefix?", info_topics, "the cluster's topics"),
+        Row(
+            "info brokers",
+            "?-timeout ms? ?-command prefix?",
+            info_brokers,
+            "the cluster's brokers",
+        ),
+        Row(
+            "info partitions",
+            "topic ?-timeout ms? ?-command prefix?",
+            info_partitions,
+            "a topic's partitions",
+        ),
+        Row(
+            "metadata",
+            "?-topic t? ?-timeout ms? ?-command prefix?",
+            query::metadata,
+            "brokers, topics and partitions as a dict",
+        ),
+        Row("cluster_id", "?-timeout ms? ?-command prefix?", query::cluster_id, "the cluster's id"),
+        Row(
+            "controller_id",
+            "?-timeout ms? ?-command prefix?",
+            query::controller_id,
+            "the id of the broker that is the controller",
+        ),
+    ];
+
+    /// A partition's bounds; a subscriber has this row among those about its offsets.
+    const WATERMARKS: &'static [Row<Self>] = &[Row(
+        "watermarks",
+        "?-cached? ?-timeout ms? ?-command prefix? topic partition",
+        query::watermarks,
+        "a partition's low and high watermark",
+    )];
+
+    /// The client itself.
+    const CLIENT: &'static [Row<Self>] = &[
+        Row(
+            "offsets_for_times",
+            "?-timeout ms? ?-command prefix? tp ...",
+            query::offsets_for_times,
+            "the first offset at or after a time",
+        ),
+        Row("fatal_error", "", query::fatal_error, "the error that ended the client, if any"),
+        Row(
+            "sasl_set_credentials",
+            "user password",
+            query::sasl_set_credentials,
+            "user and password for the next authentication",
+        ),
+        Row("admin", "cmdName", admin::of_handle, "make an admin that shares the connection"),
+        Row("meta refresh", "?-timeout ms? ?-command prefix?", meta_refresh, "fetch metadata anew"),
+        Row(
+            "meta print",
+            "?-timeout ms? ?-command prefix?",
+            meta_print,
+            "print metadata on stdout",
+        ),
+    ];
+
+    /// Who is told of what happens to the client.
+    const CALLBACKS: &'static [Row<Self>] = &[
+        Row("error_callback", "?prefix?", error_callback, "set who gets client errors"),
+        Row(
+            "statistics_callback",
+            "?-dict? ?prefix ...?",
+            statistics_callback,
+            "set who gets librdkafka's statistics",
+        ),
+        Row(
+            "throttle_callback",
+            "?prefix?",
+            throttle_callback,
+            "set who is told of slowing brokers",
+        ),
+        Row(
+            "oauthbearer_token_callback",
+            "?prefix?",
+            token_callback,
+            "set who gives SASL OAUTHBEARER tokens",
+        ),
+    ];
+}
 
 type C<'a, T> = Call<'a, T>;
 

@@ -3,6 +3,7 @@
 
 mod admin;
 mod advice;
+mod batch;
 mod callbacks;
 mod consume;
 mod consumer;
@@ -11,6 +12,7 @@ mod encoding;
 mod exit;
 mod farewell;
 mod faults;
+mod fields;
 mod handle;
 mod hooks;
 mod info;

@@ -6,16 +6,15 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::admin;
 use super::core::{Core, Life, Plan};
 use super::handle::{self, Handle};
 use super::live;
 use super::pump::{PumpTask, Serve, ServeTask, Verdict, What};
 use super::send;
 use super::topic_producer::TopicProducer;
+use super::tps;
 use super::transactions::{self, Transactions};
 use super::wait::{self, Manner};
-use super::{query, tps};
 use crate::error::{Error, Result};
 use crate::rdk::{self, ErrorCode, Topic};
 use crate::tcl::command;
@@ -32,7 +31,8 @@ pub struct Producer {
     pub transactions: Rc<Transactions>,
 }
 
-static TABLE: Table<Producer> = Table::new(&[
+/// Producing, and the objects that a producer makes.
+const PRODUCING: &[Row<Producer>] = &[
     Row("name", "", handle::name, "librdkafka's name of the client"),
     Row("type", "", handle::kind, "producer"),
     Row("poll", "?timeoutMS?", handle::poll, "run callbacks of pending events"),
@@ -100,92 +100,18 @@ static TABLE: Table<Producer> = Table::new(&[
     Row("log_level", "level", handle::log_level, "set the least severe level that is logged"),
     Row("add_brokers", "brokerList", handle::add_brokers, "add bootstrap brokers"),
     Row("output_queue_length", "", handle::output_queue_length, "messages not delivered yet"),
-    Row(
-        "info topics",
-        "?-timeout ms? ?-command prefix?",
-        handle::info_topics,
-        "the cluster's topics",
-    ),
-    Row(
-        "info brokers",
-        "?-timeout ms? ?-command prefix?",
-        handle::info_brokers,
-        "the cluster's brokers",
-    ),
-    Row(
-        "info partitions",
-        "topic ?-timeout ms? ?-command prefix?",
-        handle::info_partitions,
-        "a topic's partitions",
-    ),
-    Row(
-        "metadata",
-        "?-topic t? ?-timeout ms? ?-command prefix?",
-        query::metadata,
-        "brokers, topics and partitions as a dict",
-    ),
-    Row("cluster_id", "?-timeout ms? ?-command prefix?", query::cluster_id, "the cluster's id"),
-    Row(
-        "controller_id",
-        "?-timeout ms? ?-command prefix?",
-        query::controller_id,
-        "the id of the broker that is the controller",
-    ),
-    Row(
-        "watermarks",
-        "?-cached? ?-timeout ms? ?-command prefix? topic partition",
-        query::watermarks,
-        "a partition's low and high watermark",
-    ),
-    Row(
-        "offsets_for_times",
-        "?-timeout ms? ?-command prefix? tp ...",
-        query::offsets_for_times,
-        "the first offset at or after a time",
-    ),
-    Row("fatal_error", "", query::fatal_error, "the error that ended the client, if any"),
-    Row(
-        "sasl_set_credentials",
-        "user password",
-        query::sasl_set_credentials,
-        "user and password for the next authentication",
-    ),
-    Row("admin", "cmdName", admin::of_handle, "make an admin that shares the connection"),
-    Row(
-        "meta refresh",
-        "?-timeout ms? ?-command prefix?",
-        handle::meta_refresh,
-        "fetch metadata anew",
-    ),
-    Row(
-        "meta print",
-        "?-timeout ms? ?-command prefix?",
-        handle::meta_print,
-        "print metadata on stdout",
-    ),
+];
+
+/// Who is told of deliveries.
+const REPORTS: &[Row<Producer>] = &[
     Row("delivery_report callback", "?prefix?", handle::dr_callback, "set who gets reports"),
     Row("delivery_report every", "?count?", handle::dr_every, "call for each nth success only"),
     Row("delivery_report sample", "", handle::dr_sample, "call for the next report"),
     Row("delivery_report_callback", "?prefix?", handle::dr_callback, "as delivery_report callback"),
-    Row("error_callback", "?prefix?", handle::error_callback, "set who gets client errors"),
-    Row(
-        "statistics_callback",
-        "?-dict? ?prefix ...?",
-        handle::statistics_callback,
-        "set who gets librdkafka's statistics",
-    ),
-    Row(
-        "throttle_callback",
-        "?prefix?",
-        handle::throttle_callback,
-        "set who is told of slowing brokers",
-    ),
-    Row(
-        "oauthbearer_token_callback",
-        "?prefix?",
-        handle::token_callback,
-        "set who gives SASL OAUTHBEARER tokens",
-    ),
+];
+
+/// The rest, up to the object's end.
+const END: &[Row<Producer>] = &[
     Row("encoding", "?name?", handle::encoding, "tell or set how text turns into bytes"),
     Row("linger_on_close", "?ms?", handle::linger_on_close, "what delivery gets at the end"),
     Row(
@@ -201,6 +127,16 @@ static TABLE: Table<Producer> = Table::new(&[
         "delete; what is queued is delivered in the background",
     ),
     Row("destroy", "", command::delete_self, "alias of delete"),
+];
+
+static TABLE: Table<Producer> = Table::grouped(&[
+    PRODUCING,
+    Producer::CLUSTER,
+    Producer::WATERMARKS,
+    Producer::CLIENT,
+    REPORTS,
+    Producer::CALLBACKS,
+    END,
 ]);
 
 impl Object for Producer {

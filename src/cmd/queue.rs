@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 
+use super::batch;
 use super::consumer::Consumer;
 use super::kafka::Compat;
 use super::pump::{Serve, Verdict};
@@ -125,7 +126,7 @@ fn consume(c: &C<'_>) -> Out {
 
 /// `consume_batch timeoutMS count array code`
 fn consume_batch(c: &C<'_>) -> Out {
-    reading::batch(&c.this.stream, &c.args, 0)
+    batch::start(&c.this.stream, &c.args, 0)
 }
 
 /// `consume_list timeoutMS count ?-fields list? ?-min n?`

@@ -1,4 +1,4 @@
-//! Messages as Tcl values: one copy, from librdkafka's memory into Tcl's.
+//! Messages as dicts and arrays: one copy, from librdkafka's memory into Tcl's.
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
@@ -69,7 +69,8 @@ pub struct Words {
     names: [Obj; NAMES.len()],
     create_time: Obj,
     log_append_time: Obj,
-    one: Obj,
+    /// What a flag that is set has for its value.
+    pub(super) one: Obj,
     array_set: OnceCell<Option<ArraySet>>,
     /// Topic names by librdkafka's topic; the name is compared, for addresses are used again.
     topics: RefCell<HashMap<usize, Obj>>,
@@ -110,7 +111,7 @@ impl Default for Words {
 }
 
 /// The elements of the array that a batch sets for each message.
-pub type Fields = Elements<{ NAMES.len() }>;
+pub type ArrayElements = Elements<{ NAMES.len() }>;
 
 /// Where a message's names and values go, in the contract's order.
 trait Sink<'a> {
@@ -162,7 +163,7 @@ impl<'a> Sink<'a> for Building<'a> {
 /// A message on its way into an array, element by element.
 struct Setting<'a> {
     interp: Interp,
-    fields: &'a mut Fields,
+    elements: &'a mut ArrayElements,
     words: &'a Words,
     names: u16,
     ok: bool,
@@ -178,13 +179,14 @@ impl<'a> Sink<'a> for Setting<'_> {
     fn put_word(&mut self, name: Name, value: &Obj) {
         let i = name as usize;
         // A trace on an element may fail; those after it are left alone, as `array set` does.
-        self.ok = self.ok && self.fields.set(self.interp, i, &self.words.names[i], value);
+        self.ok = self.ok && self.elements.set(self.interp, i, &self.words.names[i], value);
         self.names |= 1 << i;
     }
 }
 
 impl Words {
-    fn topic(&self, m: MessageRef<'_>) -> Obj {
+    /// A message's topic: one value for all of a topic.
+    pub(super) fn topic(&self, m: MessageRef<'_>) -> Obj {
         let (id, name) = (m.topic_id(), m.topic());
         {
             let (last, o) = &*self.last.borrow();
@@ -212,7 +214,8 @@ impl Words {
         o
     }
 
-    fn partition(&self, partition: i32) -> Obj {
+    /// A partition's number: one value for a run of messages.
+    pub(super) fn partition(&self, partition: i32) -> Obj {
         let mut last = self.partition.borrow_mut();
         if last.0 != partition {
             *last = (partition, Obj::int(partition.into()));
@@ -220,7 +223,8 @@ impl Words {
         last.1.clone()
     }
 
-    fn timestamp_type(&self, kind: TimestampType) -> &Obj {
+    /// What a timestamp stands for, as a word.
+    pub(super) fn timestamp_type(&self, kind: TimestampType) -> &Obj {
         match kind {
             TimestampType::CreateTime => &self.create_time,
             TimestampType::LogAppendTime => &self.log_append_time,
@@ -450,29 +454,29 @@ impl Words {
     }
 
     /// As `set_array` with a message, whose elements are looked up once for a whole batch.
-    pub fn set_fields(
+    pub fn set_elements(
         &self,
         interp: Interp,
-        fields: &mut Fields,
+        elements: &mut ArrayElements,
         held: &Held,
         encoding: &Encoding,
         known: &mut Option<Names>,
     ) -> Result<()> {
-        let mut out = Setting { interp, fields, words: self, names: 0, ok: true };
+        let mut out = Setting { interp, elements, words: self, names: 0, ok: true };
         self.put_message(held.message.view(), Some(&held.part.name), encoding, false, &mut out);
         let Setting { names, ok, .. } = out;
         if !ok {
             return Err(crate::error::Error::Raised);
         }
         for (i, name) in self.gone(Names(names), known) {
-            fields.unset(interp, i, name);
+            elements.unset(interp, i, name);
         }
         Ok(())
     }
 
-    /// Ends what `set_fields` began, in the frame of the array.
-    pub fn release(&self, interp: Interp, fields: &mut Fields) {
-        fields.release(interp, &self.names);
+    /// Ends what `set_elements` began, in the frame of the array.
+    pub fn release(&self, interp: Interp, elements: &mut ArrayElements) {
+        elements.release(interp, &self.names);
     }
 
     /// The elements that an array has too many: those of `known`, which becomes `names`.
@@ -487,69 +491,6 @@ impl Words {
             Some((i, name))
         })
     }
-
-    /// One field of a message by its name, absent ones empty, for `-fields`.
-    pub fn field(&self, m: MessageRef<'_>, field: Field, encoding: &Encoding) -> Obj {
-        match field {
-            Field::Payload => encoding.decode(m.payload().unwrap_or(&[])).0,
-            Field::Key => encoding.decode(m.key().unwrap_or(&[])).0,
-            Field::Partition => self.partition(m.partition()),
-            Field::Offset => Obj::int(m.offset()),
-            Field::Topic => self.topic(m),
-            Field::Timestamp => m.timestamp().map_or_else(Obj::empty, |(ms, _)| Obj::int(ms)),
-            Field::TimestampType => {
-                m.timestamp().map_or_else(Obj::empty, |(_, kind)| self.timestamp_type(kind).clone())
-            }
-            Field::Tombstone => {
-                if m.payload().is_none() {
-                    self.one.clone()
-                } else {
-                    Obj::empty()
-                }
-            }
-            Field::Headers => {
-                let list: Vec<Obj> = m
-                    .headers()
-                    .into_iter()
-                    .flatten()
-                    .flat_map(|(n, v)| [Obj::text(&n), encoding.decode(v.unwrap_or(&[])).0])
-                    .collect();
-                Obj::list(&list)
-            }
-            Field::Nulls => nulls(m),
-            Field::Broker => m.broker().map_or_else(Obj::empty, |id| Obj::int(id.into())),
-            Field::End => Obj::empty(),
-        }
-    }
-
-    /// A field of what stands at the end of a partition in a message's place.
-    pub fn end_field(&self, m: MessageRef<'_>, field: Field) -> Obj {
-        match field {
-            Field::Partition => self.partition(m.partition()),
-            Field::Offset => Obj::int(m.offset()),
-            Field::Topic => self.topic(m),
-            Field::End => self.one.clone(),
-            _ => Obj::empty(),
-        }
-    }
-}
-
-/// What of a message is null, where an empty value says no more: `key`, `payload`, and the indices of
-/// headers.
-fn nulls(m: MessageRef<'_>) -> Obj {
-    let mut list = Vec::new();
-    if m.key().is_none() {
-        list.push(Obj::text("key"));
-    }
-    if m.payload().is_none() {
-        list.push(Obj::text("payload"));
-    }
-    for (i, (_, value)) in m.headers().into_iter().flatten().enumerate() {
-        if value.is_none() {
-            list.push(Obj::int(i as i64));
-        }
-    }
-    Obj::list(&list)
 }
 
 fn put_error(e: &rdk::Error, out: &mut Building<'_>) {
@@ -561,49 +502,4 @@ fn put_error(e: &rdk::Error, out: &mut Building<'_>) {
 /// A decoded value, if all of it could be decoded.
 fn whole((value, failed): (Obj, bool)) -> Option<Obj> {
     (!failed).then_some(value)
-}
-
-/// The fields that `consume_list -fields` may name.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub enum Field {
-    Payload,
-    Partition,
-    Offset,
-    Timestamp,
-    Topic,
-    Key,
-    TimestampType,
-    Headers,
-    Tombstone,
-    /// What is null rather than empty.
-    Nulls,
-    /// The broker that the message came from.
-    Broker,
-    /// Set for what is the end of a partition and no message; asking for it has ends told.
-    End,
-}
-
-impl Field {
-    const ALL: [(&'static str, Field); 12] = [
-        ("payload", Field::Payload),
-        ("partition", Field::Partition),
-        ("offset", Field::Offset),
-        ("timestamp", Field::Timestamp),
-        ("topic", Field::Topic),
-        ("key", Field::Key),
-        ("timestamp_type", Field::TimestampType),
-        ("headers", Field::Headers),
-        ("tombstone", Field::Tombstone),
-        ("nulls", Field::Nulls),
-        ("broker", Field::Broker),
-        ("end", Field::End),
-    ];
-
-    pub fn parse(word: &Obj) -> Result<Field> {
-        let name = word.str();
-        let found = Field::ALL.iter().find(|(n, _)| *n == name).map(|(_, f)| *f);
-        Ok(found.ok_or_else(|| {
-            crate::tcl::Error::bad_word("field", &name, Field::ALL.iter().map(|(n, _)| *n))
-        })?)
-    }
 }

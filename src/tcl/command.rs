@@ -4,7 +4,7 @@
 //! command. Names are checked before anything is made, and an object's command is found by the
 //! object's id, so that a renamed command stays its object's.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::{c_int, c_void, CStr};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -75,30 +75,14 @@ pub fn create<T: Object>(
     let c_name = c_text(&name.full)
         .ok_or_else(|| Error::argument("command name", "a name without NUL", &name.full))?;
     let id = object.id();
-    let data = Box::into_raw(Box::new(object)).cast::<c_void>();
-    // SAFETY: live interpreter; the box is freed by `delete_proc`, which Tcl calls once.
-    let token = unsafe {
-        sys::nr_create_command(
-            interp.ptr(),
-            c_name.as_ptr(),
-            object_proc::<T>,
-            nr_proc::<T>,
-            data,
-            Some(delete_proc::<T>),
-        )
-    };
-    if token.is_null() {
-        // SAFETY: Tcl did not take the box.
-        drop(unsafe { Box::from_raw(data.cast::<Rc<T>>()) });
+    let Some(token) = register(interp, &c_name, object) else {
         return Err(Error::Argument {
             message: format!(
                 "can't create command \"{}\": its interpreter or namespace is being deleted",
                 name.full
             ),
         });
-    }
-    // SAFETY: the command was just made; `delete_proc` takes its entry out of the registry.
-    let token = unsafe { Token::new(token) };
+    };
     state.commands.borrow_mut().insert(id, Entry { kind: T::KIND, token });
     if qualify {
         Ok(interp.command_name(token))
@@ -109,20 +93,30 @@ pub fn create<T: Object>(
 
 /// A plain command of the package that is no object (`::kafka::kafka` itself).
 pub fn create_plain<T: Object>(interp: Interp, name: &str, object: Rc<T>) -> bool {
-    let Some(c_name) = c_text(name) else { return false };
+    c_text(name).is_some_and(|name| register(interp, &name, object).is_some())
+}
+
+/// Makes a Tcl command of an object, unless its interpreter or namespace is being deleted.
+fn register<T: Object>(interp: Interp, name: &CStr, object: Rc<T>) -> Option<Token> {
     let data = Box::into_raw(Box::new(object)).cast::<c_void>();
-    // SAFETY: as in `create`.
+    // SAFETY: live interpreter; the box is freed by `delete_proc`, which Tcl calls once.
     let token = unsafe {
         sys::nr_create_command(
             interp.ptr(),
-            c_name.as_ptr(),
+            name.as_ptr(),
             object_proc::<T>,
             nr_proc::<T>,
             data,
             Some(delete_proc::<T>),
         )
     };
-    !token.is_null()
+    if token.is_null() {
+        // SAFETY: Tcl did not take the box.
+        drop(unsafe { Box::from_raw(data.cast::<Rc<T>>()) });
+        return None;
+    }
+    // SAFETY: the command was just made; `delete_proc` takes its entry out of the registry.
+    Some(unsafe { Token::new(token) })
 }
 
 /// The object behind a command's name, if it is one of this type.

@@ -97,29 +97,40 @@ pub struct Row<T: Object>(
 /// The rows of one type, and what was read from them at the first call.
 pub struct Table<T: Object> {
     rows: &'static [Row<T>],
-    read: OnceLock<Result<Vec<Entry>, String>>,
+    /// Or the groups of rows, of which types may share some.
+    groups: &'static [&'static [Row<T>]],
+    read: OnceLock<Result<Vec<Entry<T>>, String>>,
 }
 
-struct Entry {
+struct Entry<T: Object> {
     first: &'static str,
     second: Option<&'static str>,
     usage: Usage,
+    row: &'static Row<T>,
 }
 
 impl<T: Object> Table<T> {
     pub const fn new(rows: &'static [Row<T>]) -> Table<T> {
-        Table { rows, read: OnceLock::new() }
+        Table { rows, groups: &[], read: OnceLock::new() }
     }
 
-    fn entries(&self) -> Result<&[Entry], Error> {
+    /// A table of several groups of rows, one after the other.
+    pub const fn grouped(groups: &'static [&'static [Row<T>]]) -> Table<T> {
+        Table { rows: &[], groups, read: OnceLock::new() }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &'static Row<T>> {
+        self.rows.iter().chain(self.groups.iter().copied().flatten())
+    }
+
+    fn entries(&self) -> Result<&[Entry<T>], Error> {
         let read = self.read.get_or_init(|| {
-            self.rows
-                .iter()
+            self.all()
                 .map(|row| {
                     let mut words = row.0.split(' ');
                     let first = words.next().unwrap_or("");
                     let usage = Usage::parse(row.1).map_err(|e| format!("{}: {e}", row.0))?;
-                    Ok(Entry { first, second: words.next(), usage })
+                    Ok(Entry { first, second: words.next(), usage, row })
                 })
                 .collect()
         });
@@ -131,7 +142,7 @@ impl<T: Object> Table<T> {
 
     /// Finds the row for the words of a call: its number, and how many words name it.
     #[inline]
-    fn find(&self, entries: &[Entry], words: &[Obj]) -> Result<(usize, usize), Error> {
+    fn find(&self, entries: &[Entry<T>], words: &[Obj]) -> Result<(usize, usize), Error> {
         let Some(name) = words.get(1) else {
             let text = format!("{} subcommand ?args?", join(&words[..1]));
             return Err(Error::WrongArgs(text));
@@ -171,19 +182,19 @@ impl<T: Object> Table<T> {
         if let Some(e) = this.refuse() {
             return Err(e);
         }
-        (self.rows[row].2)(&Call { interp, this, args, words: head, usage: &entry.usage })
+        (entry.row.2)(&Call { interp, this, args, words: head, usage: &entry.usage })
     }
 
     /// Of the rows that share a first word, the one that the second word names.
     #[inline]
     fn second(
         &self,
-        entries: &[Entry],
+        entries: &[Entry<T>],
         first: usize,
         raw: &[u8],
         words: &[Obj],
     ) -> Result<(usize, usize), Error> {
-        let same = |e: &&Entry| e.first.as_bytes() == raw;
+        let same = |e: &&Entry<T>| e.first.as_bytes() == raw;
         if entries[first].second.is_none() {
             let more = entries.get(first + 1).filter(same);
             if more.is_none() || words.len() == 2 {
@@ -208,14 +219,14 @@ impl<T: Object> Table<T> {
 
     /// Name, signature and summary of every row, for the manual and the tests.
     pub fn rows(&self) -> impl Iterator<Item = (&'static str, &'static str, &'static str)> + '_ {
-        self.rows.iter().map(|r| (r.0, r.1, r.3))
+        self.all().map(|r| (r.0, r.1, r.3))
     }
 
     /// What is wrong with the table itself, if anything: the subject of a test.
     pub fn check(&self) -> Result<(), String> {
         let entries = self.entries().map_err(|e| e.message())?;
         for (i, e) in entries.iter().enumerate() {
-            let twin = |o: &&Entry| o.first == e.first && o.second == e.second;
+            let twin = |o: &&Entry<T>| o.first == e.first && o.second == e.second;
             if entries[..i].iter().any(|o| twin(&o)) {
                 return Err(format!("two rows for {}", e.first));
             }
@@ -231,7 +242,7 @@ impl<T: Object> Table<T> {
     }
 }
 
-fn firsts(entries: &[Entry]) -> Vec<&'static str> {
+fn firsts<T: Object>(entries: &[Entry<T>]) -> Vec<&'static str> {
     let mut names: Vec<&'static str> = entries.iter().map(|e| e.first).collect();
     names.dedup();
     names

@@ -2,27 +2,26 @@
 
 mod group;
 mod stall;
+mod turns;
 
-use std::cell::{Cell, Ref, RefCell};
+use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::cmd::core::{Core, Doorbell, Life, Plan};
-use crate::cmd::encoding::Encoding;
+use crate::cmd::core::{Core, Doorbell, Plan};
 use crate::cmd::handle::{self, Handle};
 use crate::cmd::live::LEAVE;
-use crate::cmd::pump::{PumpTask, Serve, What};
-use crate::cmd::reader::{Hand, Reader};
-use crate::cmd::reading::{self, Reading};
+use crate::cmd::pump::Serve;
+use crate::cmd::reader::Reader;
 use crate::cmd::rebalance::Kind;
 use crate::cmd::steer::{self, Seek};
-use crate::cmd::{admin, consume, offsets, query, subscription};
+use crate::cmd::{consume, offsets, query, subscription};
 use crate::error::{Error, Result};
 use crate::rdk::{self, ClientError, ErrorCode, PartitionList, Queue};
 use crate::tcl::command;
-use crate::tcl::event::{Timer, Turn};
-use crate::tcl::{Code, Interp, Obj, Object, Prefix, Row, Slot, State, Table, Task};
+use crate::tcl::event::Timer;
+use crate::tcl::{Obj, Object, Prefix, Row, Slot, State, Table};
 
 pub struct Subscriber {
     core: Rc<Core>,
@@ -59,7 +58,8 @@ pub struct Pending {
     pub answered: bool,
 }
 
-static TABLE: Table<Subscriber> = Table::new(&[
+/// Reading, as a member of a group or without.
+const READING: &[Row<Subscriber>] = &[
     Row("consume", "?timeoutMS?", consume::consume, "take the next message or error"),
     Row(
         "consume_batch",
@@ -163,83 +163,13 @@ static TABLE: Table<Subscriber> = Table::new(&[
     Row("client_config", "?key?", handle::client_config, "the client's configuration in force"),
     Row("log_level", "level", handle::log_level, "set the least severe level that is logged"),
     Row("add_brokers", "brokerList", handle::add_brokers, "add bootstrap brokers"),
-    Row(
-        "info topics",
-        "?-timeout ms? ?-command prefix?",
-        handle::info_topics,
-        "the cluster's topics",
-    ),
-    Row(
-        "info brokers",
-        "?-timeout ms? ?-command prefix?",
-        handle::info_brokers,
-        "the cluster's brokers",
-    ),
-    Row(
-        "info partitions",
-        "topic ?-timeout ms? ?-command prefix?",
-        handle::info_partitions,
-        "a topic's partitions",
-    ),
-    Row(
-        "metadata",
-        "?-topic t? ?-timeout ms? ?-command prefix?",
-        query::metadata,
-        "brokers, topics and partitions as a dict",
-    ),
-    Row("cluster_id", "?-timeout ms? ?-command prefix?", query::cluster_id, "the cluster's id"),
-    Row(
-        "controller_id",
-        "?-timeout ms? ?-command prefix?",
-        query::controller_id,
-        "the id of the broker that is the controller",
-    ),
-    Row(
-        "offsets_for_times",
-        "?-timeout ms? ?-command prefix? tp ...",
-        query::offsets_for_times,
-        "the first offset at or after a time",
-    ),
-    Row("fatal_error", "", query::fatal_error, "the error that ended the client, if any"),
-    Row(
-        "sasl_set_credentials",
-        "user password",
-        query::sasl_set_credentials,
-        "user and password for the next authentication",
-    ),
-    Row("admin", "cmdName", admin::of_handle, "make an admin that shares the connection"),
-    Row(
-        "meta refresh",
-        "?-timeout ms? ?-command prefix?",
-        handle::meta_refresh,
-        "fetch metadata anew",
-    ),
-    Row(
-        "meta print",
-        "?-timeout ms? ?-command prefix?",
-        handle::meta_print,
-        "print metadata on stdout",
-    ),
-    Row("error", "errno reason", error, "have the error callback called"),
-    Row("error_callback", "?prefix?", handle::error_callback, "set who gets client errors"),
-    Row(
-        "statistics_callback",
-        "?-dict? ?prefix ...?",
-        handle::statistics_callback,
-        "set who gets librdkafka's statistics",
-    ),
-    Row(
-        "throttle_callback",
-        "?prefix?",
-        handle::throttle_callback,
-        "set who is told of slowing brokers",
-    ),
-    Row(
-        "oauthbearer_token_callback",
-        "?prefix?",
-        handle::token_callback,
-        "set who gives SASL OAUTHBEARER tokens",
-    ),
+];
+
+const ERROR: &[Row<Subscriber>] =
+    &[Row("error", "errno reason", error, "have the error callback called")];
+
+/// The rest, up to the object's end.
+const END: &[Row<Subscriber>] = &[
     Row("encoding", "?name?", handle::encoding, "tell or set how bytes turn into text"),
     Row(
         "close",
@@ -249,6 +179,15 @@ static TABLE: Table<Subscriber> = Table::new(&[
     ),
     Row("delete", "", command::delete_self, "delete; the group is left in the background"),
     Row("destroy", "", command::delete_self, "alias of delete"),
+];
+
+static TABLE: Table<Subscriber> = Table::grouped(&[
+    READING,
+    Subscriber::CLUSTER,
+    Subscriber::CLIENT,
+    ERROR,
+    Subscriber::CALLBACKS,
+    END,
 ]);
 
 impl Object for Subscriber {
@@ -296,127 +235,6 @@ impl Object for Subscriber {
 
 impl Handle for Subscriber {}
 
-/// What has to be finished after a call.
-pub enum Called {
-    Event,
-    Message(Hand),
-    MessageError,
-    Rebalance,
-}
-
-impl Serve for Subscriber {
-    type Called = Called;
-
-    fn core(&self) -> &Rc<Core> {
-        &self.core
-    }
-
-    fn next_call(self: &Rc<Self>, words: &mut Vec<Obj>, what: What) -> Option<Called> {
-        if what == What::Group {
-            self.core.drain_news();
-        } else if self.core.next_event_call(words) {
-            return Some(Called::Event);
-        }
-        if self.serve_group(words) {
-            return Some(Called::Rebalance);
-        }
-        if what == What::All && self.may_give() {
-            return self.next_message_call(words);
-        }
-        None
-    }
-
-    fn done(self: &Rc<Self>, called: Called, code: Code) {
-        if self.core.client.forked() {
-            // The callback forked: what follows from its end is the parent's.
-            return;
-        }
-        match called {
-            Called::Event => {}
-            Called::MessageError => self.reader.finished(false),
-            Called::Rebalance => self.complete_rebalance(),
-            Called::Message(hand) => {
-                let ok = code.is_ok();
-                self.reader.finished(ok && self.core.is_open());
-                if !ok && self.stop_on_error.get() && self.core.is_open() {
-                    self.stop_at(&hand);
-                }
-            }
-        }
-    }
-
-    fn spent(&self, took: Duration, calls: u32) {
-        self.reader.adapt(took, calls);
-    }
-
-    fn settle(self: &Rc<Self>) {
-        if self.core.client.forked() {
-            return;
-        }
-        self.reader.hand_over();
-        self.keep_alive();
-        if let Life::Closing { .. } = self.core.life.get() {
-            if self.core.client.closed() || self.core.overdue() {
-                self.finish();
-            }
-        }
-    }
-}
-
-impl Reading for Subscriber {
-    fn reader(&self) -> &Reader {
-        &self.reader
-    }
-
-    fn encoding(&self) -> Ref<'_, Encoding> {
-        self.core.encoding.borrow()
-    }
-
-    fn is_open(&self) -> bool {
-        self.core.is_open()
-    }
-
-    /// No callback or body of this object runs, nor a rebalance callback, nothing is sought, and it
-    /// is open.
-    fn may_give(&self) -> bool {
-        self.core.is_open()
-            && !self.reader.is_busy()
-            && self.rebalance.borrow().is_none()
-            && self.seeks_ended()
-    }
-
-    fn check_read(&self, what: &str) -> Result<()> {
-        if self.rebalance.borrow().is_some() {
-            return Err(Error::State(format!("{what} inside the object's rebalance callback")));
-        }
-        reading::check_busy(&self.reader, what)?;
-        self.exceeded.set(false);
-        Ok(())
-    }
-
-    fn next_error(&self) -> Option<ClientError> {
-        self.core.next_message_error()
-    }
-
-    fn keep_error(&self, e: ClientError) {
-        self.core.message_error_first(e);
-    }
-
-    /// A rebalance above all: the group waits for its answer.
-    fn has_news(&self) -> bool {
-        self.core.has_news() || self.group_bell.is_fresh()
-    }
-}
-
-impl Turn for Subscriber {
-    fn turn(self: Rc<Self>) -> Option<(Interp, Box<dyn Task>)> {
-        if self.core.out_of_turn() {
-            return None;
-        }
-        Some((self.core.interp(), Box::new(PumpTask::new(self))))
-    }
-}
-
 impl Subscriber {
     pub fn open(plan: Plan) -> Result<Rc<Subscriber>> {
         let client = plan.client.clone();
@@ -463,92 +281,8 @@ impl Subscriber {
         Ok(subscriber)
     }
 
-    /// Whether no seek is under way; one that has ended has its partitions go on there.
-    pub fn seeks_ended(&self) -> bool {
-        let mut seeks = self.seeks.borrow_mut();
-        if seeks.is_empty() {
-            return true;
-        }
-        let before = seeks.len();
-        seeks.retain(|s| !s.ended(&self.reader));
-        if seeks.len() < before {
-            // Messages that came meanwhile have used their wake up.
-            self.core.again();
-        }
-        seeks.is_empty()
-    }
-
-    fn next_message_call(&self, words: &mut Vec<Obj>) -> Option<Called> {
-        let callback = self.callback.get()?;
-        if let Some(error) = self.core.next_message_error() {
-            callback.fill(self.error_dict(&error), words);
-            return Some(self.given_error());
-        }
-        match self.reader.next() {
-            Ok(None) => None,
-            Ok(Some(held)) => {
-                let m = held.message.view();
-                if let Some(code) = m.error() {
-                    let e = rdk::Error::with_detail(code, m.error_text());
-                    let place = (Some(m.topic()), Some(m.partition()));
-                    callback.fill(self.core.words.error_dict(&e, place.0, place.1), words);
-                    return Some(self.given_error());
-                }
-                let dict = self.core.words.dict(&held, &self.core.encoding.borrow());
-                self.reader.give(&held);
-                callback.fill(dict, words);
-                Some(Called::Message(held.hand()))
-            }
-            Err(e) => {
-                callback.fill(self.error_dict(&e), words);
-                Some(self.given_error())
-            }
-        }
-    }
-
-    fn given_error(&self) -> Called {
-        self.reader.give_error();
-        Called::MessageError
-    }
-
     pub fn error_dict(&self, e: &ClientError) -> Obj {
         self.core.words.error_dict(&e.error, e.topic.as_deref(), e.partition)
-    }
-
-    /// `on_error stop`: the callback goes, and its partition goes back to the message.
-    fn stop_at(&self, hand: &Hand) {
-        self.callback.set(None);
-        // What was processed before it still counts.
-        self.reader.hand_over();
-        let (topic, partition, offset) =
-            (hand.part.topic.clone(), hand.part.partition, hand.offset);
-        self.reader.restart(&topic, partition, offset);
-        let done = steer::seek_one(&self.core, topic, partition, offset);
-        if let Err(Error::Kafka(error)) = done {
-            let topic = Some(hand.part.topic.clone());
-            self.core.message_error(ClientError { error, topic, partition: Some(partition) });
-        }
-    }
-
-    /// Reads at least every third of `max.poll.interval.ms` while there is a callback, so that an
-    /// idle member stays in its group.
-    fn keep_alive(&self) {
-        if !self.core.is_open() || !self.callback.is_set() {
-            let old = self.keepalive.take();
-            drop(old);
-            self.next_read.set(None);
-            return;
-        }
-        let now = Instant::now();
-        if self.next_read.get().is_some_and(|t| now < t) {
-            return;
-        }
-        self.next_read.set(Some(now + self.keepalive_every));
-        if let Some(source) = self.core.source() {
-            let timer = Timer::new(self.keepalive_every, source.clone());
-            let old = self.keepalive.replace(Some(timer));
-            drop(old);
-        }
     }
 }
 

@@ -1,26 +1,27 @@
 //! `$topic` of a consumer: partitions that are started, read and stopped one by one.
 
+mod started;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::consumer::Consumer;
-use super::core::Core;
-use super::encoding::Encoding;
-use super::info::QUERY;
-use super::kafka::Compat;
-use super::live::Started;
-use super::offsets::commit_list;
-use super::pump::{Serve, Verdict};
-use super::queue::QueueObject;
-use super::reading::{self, TimedCallback, Without};
-use super::settings::Settings;
-use super::store::Part;
-use super::stream::Stream;
-use super::topic::{self, TopicObject};
-use super::tps::{self, bad_offset, parse_offset, parse_partition};
-use super::wait::{self, Manner};
+use crate::cmd::batch;
+use crate::cmd::consumer::Consumer;
+use crate::cmd::core::Core;
+use crate::cmd::encoding::Encoding;
+use crate::cmd::info::QUERY;
+use crate::cmd::kafka::Compat;
+use crate::cmd::offsets::commit_list;
+use crate::cmd::pump::{Serve, Verdict};
+use crate::cmd::queue::QueueObject;
+use crate::cmd::reading::{self, TimedCallback, Without};
+use crate::cmd::settings::Settings;
+use crate::cmd::stream::Stream;
+use crate::cmd::topic::{self, TopicObject};
+use crate::cmd::tps::{self, bad_offset, parse_offset, parse_partition};
+use crate::cmd::wait::{self, Manner};
 use crate::error::{Error, Result};
 use crate::rdk::{Client, ErrorCode, Offset, PartitionList, Topic};
 use crate::tcl::command::{self, new_id};
@@ -32,16 +33,7 @@ pub struct TopicConsumer {
     topic: Arc<Topic>,
     settings: Settings,
     encoding: Rc<RefCell<Encoding>>,
-    started: RefCell<BTreeMap<i32, Running>>,
-}
-
-/// A started partition.
-struct Running {
-    stream: Rc<Stream>,
-    /// The stream is a queue object's, by its id: reads go there.
-    queue: Option<u64>,
-    /// Started at `stored`: offsets of what is processed are committed.
-    stored: bool,
+    started: RefCell<BTreeMap<i32, started::Running>>,
 }
 
 static TABLE: Table<TopicConsumer> = Table::new(&[
@@ -173,147 +165,6 @@ impl TopicConsumer {
             started: RefCell::default(),
         }
     }
-
-    fn place(&self, stream: &Stream, partition: i32) -> Started {
-        let part = stream.reader.part(self.topic.name(), partition);
-        Started { topic: self.topic.clone(), part }
-    }
-
-    fn not_started(&self, partition: i32) -> Error {
-        Error::kafka(
-            ErrorCode::UNKNOWN_PARTITION,
-            format!("partition {partition} of topic \"{}\" is not started", self.topic.name()),
-        )
-    }
-
-    /// The stream of a partition that is started here.
-    fn running(&self, partition: i32) -> Result<Rc<Stream>> {
-        let started = self.started.borrow();
-        let running = started.get(&partition).ok_or_else(|| self.not_started(partition))?;
-        Ok(running.stream.clone())
-    }
-
-    /// As `running`, for a read: a partition that feeds a queue is read there.
-    fn readable(&self, partition: i32) -> Result<Rc<Stream>> {
-        let stream = self.running(partition)?;
-        if self.started.borrow().get(&partition).is_some_and(|r| r.queue.is_some()) {
-            return Err(Error::State(format!(
-                "partition {partition} of topic \"{}\" is started on a queue: read that",
-                self.topic.name()
-            )));
-        }
-        Ok(stream)
-    }
-
-    /// Forgets a started partition; librdkafka still has to stop it. What counts as processed is
-    /// handed over first.
-    fn release(&self, partition: i32) -> Option<Started> {
-        let running = self.started.borrow_mut().remove(&partition)?;
-        let key = (self.topic.name().to_owned(), partition);
-        self.consumer.started.borrow_mut().remove(&key);
-        running.stream.reader.hand_over();
-        self.unpause(&running.stream, partition);
-        let place = self.place(&running.stream, partition);
-        match running.queue {
-            Some(_) => {
-                let mut list = PartitionList::new();
-                // The name is librdkafka's own.
-                let _ = list.add(self.topic.name(), partition);
-                running.stream.reader.end(&list);
-            }
-            None => running.stream.close(),
-        }
-        Some(place)
-    }
-
-    /// librdkafka keeps a pause for the partition's next start: ours ends with the stop.
-    fn unpause(&self, stream: &Stream, partition: i32) {
-        let name = self.topic.name();
-        if !stream.reader.find(name, partition).is_some_and(|p| p.is_paused()) {
-            return;
-        }
-        let mut list = PartitionList::new();
-        // The name is librdkafka's own; a partition that is gone needs no resuming.
-        if list.add(name, partition).is_ok() {
-            let _ = self.core().client.resume(&mut list);
-        }
-    }
-
-    /// librdkafka keeps what was stored for a partition from start to start, and would commit it anew,
-    /// over what the group may have been set to meanwhile. Nothing is to forget where this fails: the
-    /// partition is not known yet, or librdkafka is configured to store by itself.
-    fn forget_stored(&self, part: &Part) -> Result<()> {
-        let mut list = PartitionList::new();
-        list.add_offset(&part.topic, part.partition, Offset::INVALID)?;
-        let _ = self.core().client.store_offsets(&mut list);
-        part.set_stored(None);
-        Ok(())
-    }
-
-    /// Starts a partition on a stream.
-    fn begin(
-        &self,
-        partition: i32,
-        offset: i64,
-        stream: Rc<Stream>,
-        queue: Option<u64>,
-    ) -> Result<()> {
-        let name = self.topic.name();
-        let stored = offset == Offset::STORED;
-        if stored && self.core().settings.get("group.id")?.is_empty() {
-            return Err(Error::kafka(
-                ErrorCode::INVALID_ARG,
-                "stored offsets are a group's: set group.id before the handle is made",
-            ));
-        }
-        let part = stream.reader.part(name, partition);
-        part.restart();
-        part.set_stores(stored);
-        if stored {
-            self.forget_stored(&part)?;
-        }
-        self.topic.consume_start_queue(partition, offset, &stream.reader.messages).map_err(
-            |mut e| {
-                if e.detail.is_empty() {
-                    e.detail = format!("topic \"{name}\" partition {partition}");
-                }
-                e
-            },
-        )?;
-        self.core().live.note_started(self.place(&stream, partition));
-        self.consumer.started.borrow_mut().insert((name.to_owned(), partition), self.id);
-        self.started.borrow_mut().insert(partition, Running { stream, queue, stored });
-        Ok(())
-    }
-
-    /// A partition may be started once in a client; starting it again here begins anew.
-    fn make_room(&self, partition: i32) -> Result<()> {
-        let key = (self.topic.name().to_owned(), partition);
-        let owner = self.consumer.started.borrow().get(&key).copied();
-        match owner {
-            Some(id) if id != self.id => Err(Error::kafka(
-                ErrorCode::CONFLICT,
-                format!("partition {partition} of topic \"{}\" is started by another topic object of this handle", key.0),
-            )),
-            Some(_) => self.halt(partition),
-            // A topic or queue object that was deleted may have it still stopping.
-            None => {
-                let live = self.core().live.clone();
-                if live.is_stopping(&key.0, partition) {
-                    wait::block(self.core(), QUERY, move |_| live.await_stop(&key.0, partition))?;
-                }
-                Ok(())
-            }
-        }
-    }
-
-    /// Stops a partition and waits for it.
-    fn halt(&self, partition: i32) -> Result<()> {
-        let place = self.release(partition).ok_or_else(|| self.not_started(partition))?;
-        let live = self.core().live.clone();
-        live.begin_stop(&place);
-        wait::block(self.core(), QUERY, move |_| live.finish_stop(&place))
-    }
 }
 
 type C<'a> = Call<'a, TopicConsumer>;
@@ -359,22 +210,6 @@ fn start_queue(c: &C<'_>) -> Out {
     Ok(Flow::Empty)
 }
 
-impl TopicConsumer {
-    /// Whether a partition is started on this queue.
-    pub fn feeds(&self, partition: i32, queue: u64) -> bool {
-        self.started.borrow().get(&partition).is_some_and(|r| r.queue == Some(queue))
-    }
-
-    /// The queue that a partition feeds is being deleted.
-    pub fn queue_gone(&self, partition: i32, queue: u64) {
-        if self.feeds(partition, queue) {
-            if let Some(place) = self.release(partition) {
-                self.core().live.stop_later(place);
-            }
-        }
-    }
-}
-
 /// `stop partition ?-timeout ms? ?-command prefix?`
 fn stop(c: &C<'_>) -> Out {
     let partition = parse_partition(c.args.at(0)?)?;
@@ -402,7 +237,7 @@ fn consume(c: &C<'_>) -> Out {
 
 /// `consume_batch partition timeoutMS count array code`
 fn consume_batch(c: &C<'_>) -> Out {
-    reading::batch(&c.this.readable(parse_partition(c.args.at(0)?)?)?, &c.args, 1)
+    batch::start(&c.this.readable(parse_partition(c.args.at(0)?)?)?, &c.args, 1)
 }
 
 /// `consume_list partition timeoutMS count ?-fields list? ?-min n?`
