@@ -263,6 +263,7 @@ impl TopicConsumer {
                 e
             },
         )?;
+        part.set_active(true);
         let place = self.place(partition);
         self.core().live.note_started(place);
         self.consumer.started.borrow_mut().insert((name.to_owned(), partition), self.id);
