@@ -79,8 +79,11 @@ oo::define ::kafka::Worker {
         if {[llength $Threads]} {
             set answer [my InThread [my Lane $tp] $argument]
         } else {
+            set me [self]
             set code [catch {uplevel #0 [list {*}[dict get $Options -handler] $argument]} \
                 result options]
+            # It may have destroyed the worker: the lane ends, by a return from Work.
+            if {![info object isa object $me]} {return -level 3}
             set answer [list $code $result $options]
         }
         lassign $answer code result options

@@ -57,6 +57,11 @@ pub struct Hand {
     pub offset: i64,
 }
 
+/// Whether this is an error to be told, whatever has become of its partition.
+fn tells(m: &Message) -> bool {
+    m.error().is_some_and(|e| e != ErrorCode::PARTITION_EOF)
+}
+
 impl Held {
     pub fn hand(&self) -> Hand {
         Hand { part: self.part.clone(), generation: self.generation, offset: self.message.offset() }
@@ -224,6 +229,11 @@ impl Reader {
                     part
                 }
             };
+            if !part.is_active() && !tells(&message) {
+                // librdkafka stops partitions on its own thread: until it has, it gives what it
+                // fetched before, which nobody is to get any more.
+                continue;
+            }
             let generation = part.generation();
             // An end of partition stands at the offset of the next message.
             let offset = message.offset();

@@ -1,13 +1,13 @@
 //! Messages as dicts and arrays: one copy, from librdkafka's memory into Tcl's.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
 
 use super::encoding::Encoding;
 use super::reader::Held;
 use crate::error::{guiding_detail, Result};
 use crate::rdk::{self, MessageRef, TimestampType};
-use crate::tcl::{Again, ArraySet, Elements, Interp, ListBuilder, New, Obj};
+use crate::tcl::{Again, Elements, Interp, ListBuilder, New, Obj};
 
 /// The names that records have, in the contract's order; a bit each in [`Names`].
 const NAMES: [&str; 13] = [
@@ -71,7 +71,6 @@ pub struct Words {
     log_append_time: Obj,
     /// What a flag that is set has for its value.
     pub(super) one: Obj,
-    array_set: OnceCell<Option<ArraySet>>,
     /// Topic names by librdkafka's topic; the name is compared, for addresses are used again.
     topics: RefCell<HashMap<usize, Obj>>,
     /// The last of them: messages of a topic come in runs.
@@ -101,7 +100,6 @@ impl Default for Words {
             create_time: Obj::text("create_time"),
             log_append_time: Obj::text("log_append_time"),
             one: Obj::int(1),
-            array_set: OnceCell::new(),
             topics: RefCell::default(),
             last: RefCell::new((0, Obj::empty())),
             partition: RefCell::new((0, Obj::int(0))),
@@ -436,14 +434,13 @@ impl Words {
         record: &Record,
         known: &mut Option<Names>,
     ) -> Result<()> {
-        let set = match *self.array_set.get_or_init(|| interp.array_set()) {
-            Some(function) => interp.set_elements(function, array, &record.list),
-            None => record
-                .list
-                .get_list("record")?
-                .chunks_exact(2)
-                .all(|p| interp.set_element(array, &p[0], &p[1])),
-        };
+        // One by one: Tcl's own `array set` looks the array up once, and uses freed memory when a write
+        // trace unsets it.
+        let set = record
+            .list
+            .get_list("record")?
+            .chunks_exact(2)
+            .all(|p| interp.set_element(array, &p[0], &p[1]));
         if !set {
             return Err(crate::error::Error::Raised);
         }

@@ -16,10 +16,6 @@ use super::sys::{self, Tcl_Command, Tcl_Interp};
 #[derive(Copy, Clone, PartialEq, Eq)]
 pub struct Interp(*mut Tcl_Interp);
 
-/// Tcl's own `array set`: a function that needs no client data.
-#[derive(Copy, Clone)]
-pub struct ArraySet(sys::ObjCmdProc);
-
 /// A command of an interpreter, as Tcl names it to us; only ever kept while the command lives.
 #[derive(Copy, Clone, PartialEq, Eq)]
 pub struct Token(Tcl_Command);
@@ -142,37 +138,6 @@ impl Interp {
             !sys::set_var2(self.0, array.ptr(), element.ptr(), value.ptr(), sys::TCL_LEAVE_ERR_MSG)
                 .is_null()
         }
-    }
-
-    /// Tcl's own `array set`, if the interpreter has it: it looks the array up once for all elements,
-    /// where [`Interp::set_element`] does for each.
-    ///
-    /// A command without client data and without a procedure for its deletion is a function of Tcl
-    /// that stays whatever becomes of the command; anything else (a script's own procedure of that
-    /// name, an alias) is not taken.
-    pub fn array_set(self) -> Option<ArraySet> {
-        let info = self.command_info(self.find_command("::tcl::array::set")?)?;
-        let plain = info.is_native == 1
-            && info.obj_client_data.is_null()
-            && info.delete_proc.is_null()
-            && !info.obj_proc.is_null();
-        // SAFETY: a native command's function has this type (`Tcl_GetCommandInfo`, manual page
-        // CrtObjCmd).
-        plain.then(|| {
-            ArraySet(unsafe {
-                std::mem::transmute::<*const c_void, sys::ObjCmdProc>(info.obj_proc)
-            })
-        })
-    }
-
-    /// Sets elements of an array from a list of names and values; the result holds the reason when
-    /// it could not.
-    #[inline]
-    pub fn set_elements(self, function: ArraySet, array: &Obj, pairs: &Obj) -> bool {
-        let words = [array.ptr(), array.ptr(), pairs.ptr()];
-        // SAFETY: live interpreter, three words that the caller holds, the first of which is only
-        // for a message about the number of words.
-        unsafe { function.0(std::ptr::null_mut(), self.0, 3, words.as_ptr()) == sys::TCL_OK }
     }
 
     /// Unsets `name(element)` if it is there.

@@ -24,7 +24,7 @@ pub mod utf;
 pub use callback::{Prefix, Slot};
 pub use elements::Elements;
 pub use error::Error;
-pub use interp::{ArraySet, Interp, State};
+pub use interp::{Interp, State};
 pub use list::{Again, ListBuilder, New};
 pub use method::{Call, Flow, Object, Outcome, Row, Table};
 pub use obj::Obj;

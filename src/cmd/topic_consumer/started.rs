@@ -128,6 +128,7 @@ impl TopicConsumer {
                 e
             },
         )?;
+        part.set_active(true);
         self.core().live.note_started(self.place(&stream, partition));
         self.consumer.started.borrow_mut().insert((name.to_owned(), partition), self.id);
         self.started.borrow_mut().insert(partition, Running { stream, queue, stored });
