@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::handle;
-use super::live::LEAVE;
+use super::leaving::LEAVE;
 use super::pump::{Serve, ServeTask, Verdict};
 use super::reader::Held;
 use super::reading::{self, Found};

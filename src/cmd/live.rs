@@ -11,15 +11,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
+use super::leaving::LEAVE;
 use super::logger::Logger;
 use super::rebalance;
 use super::store::Store;
 use super::sweep::Sweep;
 use crate::rdk::{self, Client, Event, Queue, Topic};
 use crate::tcl::event::Source;
-
-/// What a subscriber gets for committing and leaving its group.
-pub const LEAVE: Duration = Duration::from_millis(5000);
 
 /// What `linger_on_close` is until it is set, in milliseconds.
 pub const LINGER: i32 = 10_000;
@@ -64,7 +62,7 @@ pub struct Live {
     pub name: String,
     pub client: Arc<Client>,
     pub main: Queue,
-    end: End,
+    pub(super) end: End,
     /// Signalled when a partition has stopped.
     stop_done: Condvar,
     /// The offsets that wait to be handed over.
@@ -79,8 +77,8 @@ pub struct Live {
     /// Set once the end has begun, so that it is begun once.
     pub finishing: AtomicBool,
     /// Set once the client is done with.
-    left: AtomicBool,
-    /// Wakes the object when a partition has stopped.
+    pub(super) left: AtomicBool,
+    /// Wakes the object when a partition has stopped, or its group is about to be left.
     bell: OnceLock<Arc<Source>>,
     thread: ThreadId,
     interp: usize,
@@ -206,7 +204,7 @@ impl Live {
                 }
                 Ok(())
             }
-            End::Group(queue) => self.client.close_queue(queue),
+            End::Group(queue) => self.begin_leave(queue),
             End::Partitions(stopping) => {
                 let all = stopping.lock().unwrap_or_else(PoisonError::into_inner).started.clone();
                 for place in all {
@@ -219,6 +217,10 @@ impl Live {
 
     pub fn set_bell(&self, source: Arc<Source>) {
         let _ = self.bell.set(source);
+    }
+
+    pub(super) fn bell(&self) -> Option<&Arc<Source>> {
+        self.bell.get()
     }
 
     fn stopping(&self) -> Option<MutexGuard<'_, Stopping>> {
@@ -321,17 +323,6 @@ impl Live {
                 }
             }
         });
-    }
-
-    /// Serves a subscriber's leaving until it is done, at most until `deadline`.
-    pub fn serve_leave(&self, deadline: Instant) {
-        let End::Group(queue) = &self.end else { return };
-        while !self.client.closed() && Instant::now() < deadline {
-            if let Some(Event::Rebalance(r)) = queue.poll(20) {
-                // As below.
-                let _ = rebalance::answer(&self.client, r.code, &r.partitions);
-            }
-        }
     }
 
     /// Takes an event without running Tcl; gives how many deliveries it says have failed.

@@ -17,6 +17,7 @@ mod info;
 mod internal;
 mod json;
 mod kafka;
+mod leaving;
 mod live;
 mod logger;
 mod master;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::cmd::core::{Core, Doorbell, Life, Plan};
 use crate::cmd::encoding::Encoding;
 use crate::cmd::handle::{self, Handle};
-use crate::cmd::live::LEAVE;
+use crate::cmd::leaving::LEAVE;
 use crate::cmd::pump::{PumpTask, Serve, What};
 use crate::cmd::reader::{Hand, Reader};
 use crate::cmd::reading::{self, Reading};
