@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use super::batch;
 use super::handle;
-use super::live::LEAVE;
+use super::leaving::LEAVE;
 use super::pump::{Serve, ServeTask, Verdict};
 use super::reader::Held;
 use super::reading::{self, Found};
 use super::subscriber::Subscriber;
 use super::wait::Manner;
 use crate::error::Error;
-use crate::rdk::ErrorCode;
+use crate::rdk::{self, ErrorCode};
 use crate::tcl::{command, Args, Call, Flow, Obj, Outcome};
 
 type C<'a> = Call<'a, Subscriber>;
@@ -67,6 +67,10 @@ pub fn close(c: &C<'_>) -> Out {
     this.begin_close(Duration::from_millis(ms));
     Ok(handle::closing(this, command, move |core| {
         command::delete(core.interp(), core.id);
+        if let Some(e) = core.client.refusal() {
+            let detail = format!("{} could not commit and leave its group", core.live.name);
+            return Err(rdk::Error { detail, ..e.clone() }.into());
+        }
         if core.client.closed() {
             return Ok(Obj::empty());
         }

@@ -19,6 +19,7 @@ mod info;
 mod internal;
 mod json;
 mod kafka;
+mod leaving;
 mod live;
 mod logger;
 mod master;

@@ -210,6 +210,10 @@ fn seek_all(client: &Client, list: &mut PartitionList, timeout: i32) -> rdk::Res
     let mut open: Vec<usize> =
         (0..list.len()).filter(|i| list.get(*i).is_some_and(|e| e.error.is_none())).collect();
     while !open.is_empty() {
+        // Its partitions are gone, and no seek in them is answered.
+        if let Some(e) = client.fatal_error() {
+            return Err(e);
+        }
         let mut some = PartitionList::with_capacity(open.len());
         for e in open.iter().filter_map(|i| list.get(*i)) {
             some.add_offset(e.topic, e.partition, e.offset)?;

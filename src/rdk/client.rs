@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ffi::{CStr, CString};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use libc::c_int;
 
@@ -41,6 +41,8 @@ pub struct Client {
     no_consumer_close: AtomicBool,
     /// Closing was begun.
     pub(super) closing: Mutex<bool>,
+    /// Why librdkafka did not begin closing.
+    pub(super) refusal: OnceLock<Error>,
 }
 
 // SAFETY: librdkafka's handles may be used and destroyed in any thread.
@@ -102,6 +104,7 @@ impl Client {
             birth: Birth::here(),
             no_consumer_close: AtomicBool::new(true),
             closing: Mutex::new(false),
+            refusal: OnceLock::new(),
         });
         revive::begin(brokers, &client);
         leader::begin(&client);

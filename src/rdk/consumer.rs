@@ -229,19 +229,32 @@ impl Client {
     /// Begins to close the consumer; rebalance and commit events go to `queue`, which
     /// has to be served until [`closed`](Client::closed)
     /// (`rd_kafka_consumer_close_queue`).
+    ///
+    /// librdkafka refuses it after a fatal error and then begins nothing, so there is no end to wait
+    /// for: only destroying the client takes its partitions away, without a word to the group.
     pub fn close_queue(&self, queue: &Queue) -> Result<()> {
         queue.need_client(self)?;
         let mut closing = self.closing.lock().unwrap_or_else(PoisonError::into_inner);
         // SAFETY: handle and queue are valid; the error is taken over.
-        unsafe { Error::take(raw::rd_kafka_consumer_close_queue(self.as_ptr(), queue.as_ptr()))? };
-        *closing = true;
-        Ok(())
+        let begun = unsafe {
+            Error::take(raw::rd_kafka_consumer_close_queue(self.as_ptr(), queue.as_ptr()))
+        };
+        match begun {
+            Ok(()) => *closing = true,
+            Err(ref e) => drop(self.refusal.set(e.clone())),
+        }
+        begun
     }
 
-    /// Whether closing has ended (`rd_kafka_consumer_closed`).
+    /// Whether closing has ended (`rd_kafka_consumer_closed`), or was refused.
     pub fn closed(&self) -> bool {
         // SAFETY: the handle is valid.
-        unsafe { raw::rd_kafka_consumer_closed(self.as_ptr()) != 0 }
+        self.refusal().is_some() || unsafe { raw::rd_kafka_consumer_closed(self.as_ptr()) != 0 }
+    }
+
+    /// Why closing was refused, if it was: nothing was committed, and the group was not left.
+    pub fn refusal(&self) -> Option<&Error> {
+        self.refusal.get()
     }
 
     /// The id that the group gave this member; `None` without one (`rd_kafka_memberid`).

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 mod stopping;
 
+use super::leaving::LEAVE;
 use super::logger::Logger;
 use super::rebalance;
 use super::store::Store;
@@ -21,9 +22,6 @@ use crate::rdk::{self, Client, Event, Queue};
 use crate::tcl::event::Source;
 
 pub use stopping::{Started, Stopping};
-
-/// What a subscriber gets for committing and leaving its group.
-pub const LEAVE: Duration = Duration::from_millis(5000);
 
 /// What `linger_on_close` is until it is set, in milliseconds.
 pub const LINGER: i32 = 10_000;
@@ -47,7 +45,7 @@ pub struct Live {
     pub name: String,
     pub client: Arc<Client>,
     pub main: Queue,
-    end: End,
+    pub(super) end: End,
     /// Signalled when a partition has stopped.
     stop_done: Condvar,
     /// The offsets that wait to be handed over.
@@ -62,8 +60,8 @@ pub struct Live {
     /// Set once the end has begun, so that it is begun once.
     pub finishing: AtomicBool,
     /// Set once the client is done with.
-    left: AtomicBool,
-    /// Wakes the object when a partition has stopped.
+    pub(super) left: AtomicBool,
+    /// Wakes the object when a partition has stopped, or its group is about to be left.
     bell: OnceLock<Arc<Source>>,
     thread: ThreadId,
     interp: usize,
@@ -189,7 +187,7 @@ impl Live {
                 }
                 Ok(())
             }
-            End::Group(queue) => self.client.close_queue(queue),
+            End::Group(queue) => self.begin_leave(queue),
             End::Partitions(_) => {
                 self.stop_all();
                 Ok(())
@@ -199,6 +197,10 @@ impl Live {
 
     pub fn set_bell(&self, source: Arc<Source>) {
         let _ = self.bell.set(source);
+    }
+
+    pub(super) fn bell(&self) -> Option<&Arc<Source>> {
+        self.bell.get()
     }
 
     /// Has what is queued sent without waiting for `linger.ms`: `rd_kafka_flush` does that while it
@@ -218,17 +220,6 @@ impl Live {
                 }
             }
         });
-    }
-
-    /// Serves a subscriber's leaving until it is done, at most until `deadline`.
-    pub fn serve_leave(&self, deadline: Instant) {
-        let End::Group(queue) = &self.end else { return };
-        while !self.client.closed() && Instant::now() < deadline {
-            if let Some(Event::Rebalance(r)) = queue.poll(20) {
-                // As below.
-                let _ = rebalance::answer(&self.client, r.code, &r.partitions);
-            }
-        }
     }
 
     /// Takes an event without running Tcl; gives how many deliveries it says have failed.

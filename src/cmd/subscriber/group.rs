@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{Pending, Subscriber};
 use crate::cmd::core::Life;
-use crate::cmd::live::LEAVE;
+use crate::cmd::leaving::LEAVE;
 use crate::cmd::rebalance::{answer, Kind};
 use crate::error::{Error, Result};
 use crate::rdk::{self, ClientError, ErrorCode, Event, PartitionList, Rebalance};

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::cmd::core::{Core, Doorbell, Plan};
 use crate::cmd::handle::{self, Handle};
-use crate::cmd::live::LEAVE;
+use crate::cmd::leaving::LEAVE;
 use crate::cmd::pump::Serve;
 use crate::cmd::reader::Reader;
 use crate::cmd::rebalance::Kind;
