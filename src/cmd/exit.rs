@@ -1,6 +1,8 @@
 //! The ends that run no delete procs of ours, or too late: `exit`, a thread's end, an interpreter's.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Once;
 
 use super::core::Lingering;
@@ -10,7 +12,12 @@ use crate::tcl::{event, Interp, State};
 
 thread_local! {
     static THREAD: Cell<bool> = const { Cell::new(false) };
+    /// The interpreters of this thread.
+    static STATES: RefCell<Vec<Weak<State>>> = const { RefCell::new(Vec::new()) };
 }
+
+/// Whether the process ends: then nothing has to be freed.
+static ENDING: AtomicBool = AtomicBool::new(false);
 
 /// Per interpreter: whether its end is watched.
 #[derive(Default)]
@@ -20,16 +27,37 @@ struct Watched(Cell<bool>);
 pub fn init(interp: Interp) {
     static PROCESS: Once = Once::new();
     PROCESS.call_once(|| {
-        event::on_process_exit(|| live::finish(&Whose::Process));
+        event::on_process_exit(|| {
+            ENDING.store(true, Ordering::Release);
+            live::finish(&Whose::Process);
+        });
         rdk::across_fork(live::hold);
         rdk::across_fork(event::hold_door);
     });
     if !THREAD.replace(true) {
-        event::on_thread_exit(|| live::finish(&Whose::ThisThread));
+        event::on_thread_exit(thread_end);
     }
     let state = interp.state();
     if !state.data::<Watched>().0.replace(true) {
         state.on_delete(interp_end);
+        STATES.with_borrow_mut(|all| {
+            all.retain(|s| s.strong_count() > 0);
+            all.push(Rc::downgrade(&state));
+        });
+    }
+}
+
+/// `thread::exit` does not delete the thread's interpreters. Their clients would stay, each with its
+/// threads and connections, so the objects go here; but for one in whose callback or body the thread
+/// ends, which the call's frame holds.
+fn thread_end() {
+    live::finish(&Whose::ThisThread);
+    if ENDING.load(Ordering::Acquire) {
+        return;
+    }
+    let states = STATES.take();
+    for state in states.iter().filter_map(Weak::upgrade) {
+        state.end();
     }
 }
 

@@ -44,7 +44,26 @@ pub(super) unsafe fn serve_leave(rk: *mut raw::rd_kafka_t) {
             }
             raw::rd_kafka_event_destroy(event);
         }
+        drain(rk, queue);
         raw::rd_kafka_queue_destroy(queue);
+    }
+}
+
+/// Drops what a closed consumer was given and nobody has read. Messages hold on to the broker that they came
+/// from, and destroying the consumer waits for its brokers before it empties this queue.
+///
+/// # Safety
+/// As for [`serve_leave`]; `queue` is the consumer's.
+unsafe fn drain(rk: *mut raw::rd_kafka_t, queue: *mut raw::rd_kafka_queue_t) {
+    // SAFETY: as for `serve_leave`. What a consumer that is not closed has read might be committed.
+    unsafe {
+        while raw::rd_kafka_consumer_closed(rk) != 0 {
+            let event = raw::rd_kafka_queue_poll(queue, 0);
+            if event.is_null() {
+                return;
+            }
+            raw::rd_kafka_event_destroy(event);
+        }
     }
 }
 

@@ -276,6 +276,26 @@ impl State {
         self.on_delete.borrow_mut().push(f);
     }
 
+    /// The interpreter's thread ends and leaves it undeleted, as `thread::exit` does: what its deletion
+    /// would do. Its commands go, and with them what they hold.
+    pub fn end(&self) {
+        if self.deleted() {
+            return;
+        }
+        self.deleted.set(true);
+        let tokens: Vec<Token> = self.commands.borrow().values().map(|e| e.token).collect();
+        for token in tokens {
+            // A delete trace may have deleted another.
+            if self.commands.borrow().values().any(|e| e.token == token) {
+                self.interp.delete_command(token);
+            }
+        }
+        let hooks = self.on_delete.take();
+        for hook in hooks {
+            hook(self);
+        }
+    }
+
     /// The command of an object, while it lives.
     pub fn command_of(&self, id: u64) -> Option<Entry> {
         self.commands.borrow().get(&id).copied()
