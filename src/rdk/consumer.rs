@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use libc::c_void;
 
+use super::bound::Bound;
 use super::client::{Client, Kind};
 use super::errno::{Error, ErrorCode, Result};
 use super::event::raw_type;
@@ -26,6 +27,7 @@ const LEAVING: Duration = Duration::from_millis(6000);
 /// `rk` is a valid consumer with a group, `rd_kafka_consumer_close_queue` was called, and nobody else
 /// uses it.
 pub(super) unsafe fn serve_leave(rk: *mut raw::rd_kafka_t) {
+    let _bound = Bound::begin(true);
     let end = Instant::now() + LEAVING;
     // SAFETY: the handle is valid; queue and events are ours and go before it does.
     unsafe {
@@ -72,21 +74,29 @@ fn raw_or_null(list: Option<&PartitionList>) -> *const raw::list_t {
 }
 
 impl Client {
+    /// A question to the group has an end while this lives.
+    pub(super) fn bound(&self) -> Bound {
+        Bound::begin(*self.closing.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Subscribes to the topics of the list; names that start with `^` are regular
     /// expressions (`rd_kafka_subscribe`).
     pub fn subscribe(&self, topics: &PartitionList) -> Result<()> {
+        let _bound = self.bound();
         // SAFETY: handle and list are valid; the list is copied.
         ErrorCode(unsafe { raw::rd_kafka_subscribe(self.as_ptr(), topics.as_ptr()) }).ok()
     }
 
     /// Ends the subscription (`rd_kafka_unsubscribe`).
     pub fn unsubscribe(&self) -> Result<()> {
+        let _bound = self.bound();
         // SAFETY: the handle is valid.
         ErrorCode(unsafe { raw::rd_kafka_unsubscribe(self.as_ptr()) }).ok()
     }
 
     /// What is subscribed to (`rd_kafka_subscription`).
     pub fn subscription(&self) -> Result<PartitionList> {
+        let _bound = self.bound();
         let mut list = std::ptr::null_mut();
         // SAFETY: handle and out pointer are valid; the list returned is ours.
         unsafe {
@@ -97,12 +107,14 @@ impl Client {
 
     /// Replaces the assignment; `None` clears it (`rd_kafka_assign`).
     pub fn assign(&self, list: Option<&PartitionList>) -> Result<()> {
+        let _bound = self.bound();
         // SAFETY: the handle is valid, the list too or null; it is copied.
         ErrorCode(unsafe { raw::rd_kafka_assign(self.as_ptr(), raw_or_null(list)) }).ok()
     }
 
     /// Adds to the assignment (`rd_kafka_incremental_assign`).
     pub fn incremental_assign(&self, list: &PartitionList) -> Result<()> {
+        let _bound = self.bound();
         // SAFETY: handle and list are valid; the list is copied, the error taken over.
         unsafe {
             Error::take(raw::rd_kafka_incremental_assign(
@@ -114,6 +126,7 @@ impl Client {
 
     /// Takes from the assignment (`rd_kafka_incremental_unassign`).
     pub fn incremental_unassign(&self, list: &PartitionList) -> Result<()> {
+        let _bound = self.bound();
         // SAFETY: as for `incremental_assign`.
         unsafe {
             Error::take(raw::rd_kafka_incremental_unassign(
@@ -125,6 +138,7 @@ impl Client {
 
     /// What is assigned (`rd_kafka_assignment`).
     pub fn assignment(&self) -> Result<PartitionList> {
+        let _bound = self.bound();
         let mut list = std::ptr::null_mut();
         // SAFETY: handle and out pointer are valid; the list returned is ours.
         unsafe {
@@ -141,6 +155,7 @@ impl Client {
 
     /// `NONE`, `EAGER` or `COOPERATIVE` (`rd_kafka_rebalance_protocol`).
     pub fn rebalance_protocol(&self) -> String {
+        let _bound = self.bound();
         // SAFETY: the handle is valid; the result is a static string or null.
         let name = unsafe { string(raw::rd_kafka_rebalance_protocol(self.as_ptr())) };
         if name.is_empty() {
@@ -278,6 +293,7 @@ impl Client {
 
     /// The id that the group gave this member; `None` without one (`rd_kafka_memberid`).
     pub fn member_id(&self) -> Option<String> {
+        let _bound = self.bound();
         // SAFETY: the handle is valid; the string is ours and freed once.
         unsafe {
             let id = raw::rd_kafka_memberid(self.as_ptr());

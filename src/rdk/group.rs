@@ -94,6 +94,7 @@ impl Client {
     /// This consumer's membership now; `None` without a group
     /// (`rd_kafka_consumer_group_metadata`).
     pub fn group_metadata(&self) -> Option<GroupMetadata> {
+        let _bound = self.bound();
         // SAFETY: the handle is valid; the object returned is ours.
         let found = unsafe { raw::rd_kafka_consumer_group_metadata(self.as_ptr()) };
         NonNull::new(found).map(GroupMetadata)

@@ -7,6 +7,7 @@
 
 mod admin;
 mod api;
+mod bound;
 mod client;
 mod conf;
 mod consumer;
