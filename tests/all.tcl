@@ -1,9 +1,9 @@
 # all.tcl -- run the test files, each in a tclsh of its own.
 #
-#     tclsh tests/all.tcl ?-deadline seconds? ?-dir folder? ?-under words? ?name ...?
+#     tclsh tests/all.tcl ?-deadline seconds? ?-dir folder? ?-under words? ?-but name,...? ?name ...?
 #
-# Without names every tests/*.test is run, else tests/NAME.test for each; of another
-# folder with -dir; each by another command (valgrind) that -under gives. A file
+# Without names every tests/*.test is run, but for those of -but, else tests/NAME.test for each; of
+# another folder with -dir; each by another command (valgrind) that -under gives. A file
 # is believed only if it ends with the machine-readable line of helper.tcl's `done`
 # and exit status 0: a crash, a hang or a file that forgot `done` is a failure. The
 # last line printed is "N passed, N failed" (", N skipped" when there are any).
@@ -15,6 +15,7 @@ namespace eval all {
     variable folder $here
     variable deadline 300
     variable under {}
+    variable but {}
     variable state
 }
 
@@ -23,12 +24,14 @@ proc all::main {words} {
     variable folder
     variable deadline
     variable under
-    while {[lindex $words 0] in {-deadline -dir -under}} {
+    variable but
+    while {[lindex $words 0] in {-deadline -dir -under -but}} {
         set words [lassign $words option value]
         switch -- $option {
             -deadline {set deadline $value}
             -dir {set folder [file normalize $value]}
             -under {set under $value}
+            -but {set but [split $value ,]}
         }
     }
     set files {}
@@ -42,6 +45,14 @@ proc all::main {words} {
     }
     if {![llength $words]} {
         set files [lsort [glob -nocomplain -directory $folder *.test]]
+        foreach name $but {
+            set file [file join $folder $name.test]
+            if {$file ni $files} {
+                puts stderr "all.tcl: no such test file: $file"
+                exit 2
+            }
+            set files [lsearch -all -inline -exact -not $files $file]
+        }
     }
 
     # So that `tclsh tests/all.tcl` works without make's environment.
