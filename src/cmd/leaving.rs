@@ -98,9 +98,9 @@ impl Live {
             let end = Instant::now() + JOIN;
             self.serve_until(queue, || has_joined(&self.client) || Instant::now() >= end);
         }
-        let told = || self.client.member_id().is_none();
-        if needs.unsubscribe && self.client.unsubscribe().is_ok() {
-            self.serve_until(queue, told);
+        // One whose joining needs no waiting for has unsubscribed already.
+        if needs.unsubscribe && (!needs.join || self.client.unsubscribe().is_ok()) {
+            self.serve_until(queue, || self.client.member_id().is_none());
         }
         if let Err(e) = self.client.close_queue(queue) {
             self.logger.say(4, "CLOSE", &self.name, e.code.text());

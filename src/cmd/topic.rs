@@ -11,10 +11,34 @@ use super::settings::Settings;
 use super::wait::Manner;
 use crate::error::Error;
 use crate::rdk::{Partitioner, Topic};
-use crate::tcl::{Call, Obj, Object, Outcome};
+use crate::tcl::{Call, Obj, Object, Outcome, Row};
 
-/// A topic of a handle.
+/// A topic of a handle, and the rows that the tables of both kinds have.
 pub trait TopicObject: Object<Error = Error> {
+    /// Questions about the topic.
+    const INFO: &'static [Row<Self>] = &[
+        Row("info name", "", info_name, "the topic's name"),
+        Row("info topic", "", info_name, "alias of info name"),
+        Row(
+            "info partitions",
+            "?-timeout ms? ?-command prefix?",
+            info_partitions,
+            "how many partitions the topic has",
+        ),
+        Row(
+            "info consistent_partition",
+            "key ?-timeout ms? ?-command prefix?",
+            info_consistent,
+            "the partition that the consistent partitioner has for a key",
+        ),
+    ];
+
+    /// How it was made.
+    const MADE: &'static [Row<Self>] = &[
+        Row("creator", "subcommand ?arg ...?", creator, "call the handle that made the topic"),
+        Row("config", "?key?", config, "the topic's configuration, fixed once it exists"),
+    ];
+
     /// The handle that made it.
     type Creator: Object<Error = Error>;
 

@@ -29,7 +29,7 @@ pub struct TopicProducer {
     partitioner: Option<Prefix>,
 }
 
-static TABLE: Table<TopicProducer> = Table::new(&[
+const PRODUCING: &[Row<TopicProducer>] = &[
     Row(
         "produce",
         "partition payload ?key? ?-key k? ?-headers h? ?-timestamp ms? ?-tombstone b? ?-encoding e? ?-command prefix? ?-block ms?",
@@ -37,22 +37,23 @@ static TABLE: Table<TopicProducer> = Table::new(&[
         "queue one message",
     ),
     Row("produce_batch", "partition list", produce_batch, "queue a list of messages"),
-    Row("info name", "", topic::info_name, "the topic's name"),
-    Row("info topic", "", topic::info_name, "alias of info name"),
-    Row("info partitions", "?-timeout ms? ?-command prefix?", topic::info_partitions, "how many partitions the topic has"),
-    Row(
-        "info consistent_partition",
-        "key ?-timeout ms? ?-command prefix?",
-        topic::info_consistent,
-        "the partition that the consistent partitioner has for a key",
-    ),
-    Row("info output_queue_length", "", topic::info_outq, "messages of the handle not delivered yet"),
-    Row("creator", "subcommand ?arg ...?", topic::creator, "call the handle that made the topic"),
-    Row("config", "?key?", topic::config, "the topic's configuration, fixed once it exists"),
+];
+
+const QUEUED: &[Row<TopicProducer>] = &[Row(
+    "info output_queue_length",
+    "",
+    topic::info_outq,
+    "messages of the handle not delivered yet",
+)];
+
+const END: &[Row<TopicProducer>] = &[
     Row("encoding", "?name?", topic::encoding, "tell or set how text turns into bytes"),
     Row("delete", "", command::delete_self, "delete the object"),
     Row("destroy", "", command::delete_self, "alias of delete"),
-]);
+];
+
+static TABLE: Table<TopicProducer> =
+    Table::grouped(&[PRODUCING, TopicProducer::INFO, QUEUED, TopicProducer::MADE, END]);
 
 impl Object for TopicProducer {
     const KIND: &'static str = "topic_producer";

@@ -38,26 +38,25 @@ extern "C" {
     ) -> *mut c_void;
 }
 
-/// While it lives, this thread's questions have an end.
-pub(super) struct Bound(());
+/// While it lives, this thread's questions have an end. It holds the limit of before.
+pub(super) struct Bound(i64);
 
 impl Bound {
     /// `closing`: the consumer is being closed.
     pub(super) fn begin(closing: bool) -> Bound {
-        set(if closing { CLOSING } else { PATIENCE });
-        Bound(())
+        Bound(set(if closing { CLOSING } else { PATIENCE }))
     }
 }
 
 impl Drop for Bound {
     fn drop(&mut self) {
-        set(-1);
+        set(self.0);
     }
 }
 
-fn set(limit: i64) {
-    // A thread that is as good as gone waits as librdkafka does.
-    let _ = LIMIT.try_with(|l| l.set(limit));
+/// Gives the limit of before. A thread that is as good as gone waits as librdkafka does.
+fn set(limit: i64) -> i64 {
+    LIMIT.try_with(|l| l.replace(limit)).unwrap_or(-1)
 }
 
 /// What librdkafka calls instead of `rd_kafka_q_pop`.
@@ -88,9 +87,9 @@ mod tests {
         {
             let _bound = Bound::begin(true);
             assert_eq!(limit(), CLOSING);
+            drop(Bound::begin(false));
+            assert_eq!(limit(), CLOSING);
         }
-        assert_eq!(limit(), -1);
-        drop(Bound::begin(false));
         assert_eq!(limit(), -1);
     }
 }

@@ -36,7 +36,7 @@ pub struct TopicConsumer {
     started: RefCell<BTreeMap<i32, started::Running>>,
 }
 
-static TABLE: Table<TopicConsumer> = Table::new(&[
+const READING: &[Row<TopicConsumer>] = &[
     Row("consume", "partition timeoutMS array", consume, "take a message into an array"),
     Row(
         "consume_batch",
@@ -72,27 +72,19 @@ static TABLE: Table<TopicConsumer> = Table::new(&[
         "name the last processed message",
     ),
     Row("started", "", started, "the partitions that are started"),
-    Row("info name", "", topic::info_name, "the topic's name"),
-    Row("info topic", "", topic::info_name, "alias of info name"),
-    Row(
-        "info partitions",
-        "?-timeout ms? ?-command prefix?",
-        topic::info_partitions,
-        "how many partitions the topic has",
-    ),
-    Row(
-        "info consistent_partition",
-        "key ?-timeout ms? ?-command prefix?",
-        topic::info_consistent,
-        "the partition that the consistent partitioner has for a key",
-    ),
-    Row("info output_queue_length", "", topic::info_outq, "0: a consumer sends no messages"),
-    Row("creator", "subcommand ?arg ...?", topic::creator, "call the handle that made the topic"),
-    Row("config", "?key?", topic::config, "the topic's configuration, fixed once it exists"),
+];
+
+const QUEUED: &[Row<TopicConsumer>] =
+    &[Row("info output_queue_length", "", topic::info_outq, "0: a consumer sends no messages")];
+
+const END: &[Row<TopicConsumer>] = &[
     Row("encoding", "?name?", topic::encoding, "tell or set how bytes turn into text"),
     Row("delete", "", command::delete_self, "stop all partitions and delete the object"),
     Row("destroy", "", command::delete_self, "alias of delete"),
-]);
+];
+
+static TABLE: Table<TopicConsumer> =
+    Table::grouped(&[READING, TopicConsumer::INFO, QUEUED, TopicConsumer::MADE, END]);
 
 impl Object for TopicConsumer {
     const KIND: &'static str = "topic_consumer";

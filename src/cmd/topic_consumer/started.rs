@@ -117,9 +117,7 @@ impl TopicConsumer {
         let part = stream.reader.part(name, partition);
         part.restart();
         part.set_stores(stored);
-        if stored {
-            self.forget_stored(&part)?;
-        }
+        self.forget_stored(&part)?;
         self.topic.consume_start_queue(partition, offset, &stream.reader.messages).map_err(
             |mut e| {
                 if e.detail.is_empty() {
