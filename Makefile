@@ -34,7 +34,7 @@ export TCLLIBPATH := {$(CURDIR)/build}
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: build stage static demo test test-broker test-tcl9 bench bench-quick bench-latency bench-instructions valgrind asan leaks soak soak-random check doc install install-dev uninstall dist deb test-deb clean help
+.PHONY: build stage static demo test broker broker-stop test-broker test-tcl9 bench bench-quick bench-latency bench-instructions valgrind asan leaks soak soak-random check doc install install-dev uninstall dist deb test-deb clean help
 
 build: ## compile and lay out the package under build/ (the default)
 	@scripts/setup build
@@ -89,11 +89,17 @@ bench-instructions: ## instructions per message, by valgrind: compare with bench
 	@$(MAKE) --no-print-directory build
 	@$(TCLSH) benches/instructions.tcl $(B)
 
-test-broker: ## the extended suite, against the broker in KAFKA_BOOTSTRAP (tests/broker/README.md)
+broker: ## Apache Kafka on this machine, for tests: NODES=3 KAFKA_VERSION=4.0.2 PORT=9092
+	@scripts/setup broker
+	@scripts/broker start
+
+broker-stop: ## end what make broker has started
+	@scripts/broker stop
+
+test-broker: ## tests/broker on a broker of their own, or KAFKA_BOOTSTRAP's; NODES=3, T="name ..."
 	@scripts/setup test
 	@$(MAKE) --no-print-directory build
-	@test -n "$$KAFKA_BOOTSTRAP" || echo "KAFKA_BOOTSTRAP is not set: see tests/broker/README.md"
-	@$(TCLSH) tests/all.tcl -dir tests/broker $(T)
+	@scripts/test-broker -dir tests/broker $(T)
 
 test-tcl9: ## the Tcl tests under Tcl 9, from a folder that root may fill with one
 	@$(MAKE) --no-print-directory build
@@ -125,9 +131,13 @@ soak-random: ## random calls for long: STEPS=1000000 SEED=n; a fault comes with 
 
 check: ## format, lints, layering, and generated text up to date
 	@scripts/setup check
-	@$(RUN_CARGO) fmt --check
-	@$(RUN_CARGO) fmt --manifest-path scripts/header/Cargo.toml --check
-	@$(RUN_CARGO) clippy --release --locked --all-targets -- -D warnings
+	@if $(CARGO) fmt --version >/dev/null 2>&1; then \
+	    $(RUN_CARGO) fmt --check && \
+	    $(RUN_CARGO) fmt --manifest-path scripts/header/Cargo.toml --check; \
+	else echo "check: skipped: the format, as cargo fmt was not found (rustup component add rustfmt)"; fi
+	@if $(CARGO) clippy --version >/dev/null 2>&1; then \
+	    $(RUN_CARGO) clippy --release --locked --all-targets -- -D warnings; \
+	else echo "check: skipped: the lints, as cargo clippy was not found (rustup component add clippy)"; fi
 	@$(RUN_CARGO) test --release --locked --test layering --quiet
 	@$(MAKE) --no-print-directory build
 	@$(TCLSH) scripts/generate.tcl --check
