@@ -3,8 +3,9 @@
 #     tclsh tests/all.tcl ?-jobs n? ?-repeat n? ?-deadline seconds? ?-dir folder? ?-under words?
 #         ?-but name,...? ?name ...?
 #
-# Without names every tests/*.test is run, but for those of -but, else tests/NAME.test for each; of
-# another folder with -dir; each by another command (valgrind) that -under gives. A file
+# Without names every tests/*.test is run, but for those of -but, else tests/NAME.test for each (a
+# path will do as well); of another folder with -dir; each by another command (valgrind) that -under
+# gives. A file
 # is believed only if it ends with the machine-readable line of helper.tcl's `done`
 # and exit status 0: a crash, a hang or a file that forgot `done` is a failure. The
 # last line printed is "N passed, N failed" (", N skipped" when there are any).
@@ -27,9 +28,15 @@ namespace eval all {
     # Files mostly wait, so more of them than there are cores.
     variable defaultJobs 6
     # The slowest files, slowest first: one that begins last would keep the others waiting at the end.
-    variable slowest {}
+    variable slowest {
+        processed lifetimes groups manual topic_consumer transactions fenced kafkat rebalance leaving
+        embed outages demos kills steering faults chaos answers worker leaks oo kcat first errors
+    }
     # Files that run alone, after all others, and why.
-    variable alone {}
+    variable alone {
+        exit {it bounds how long whole processes take, to 200 ms}
+        idle {it wants reactions within 100 ms, and counts how often a process wakes up in two seconds}
+    }
 
     variable waiting {}         ;# files still to be started
     variable running 0
@@ -61,7 +68,7 @@ proc all::main {words} {
         }
     }
     set files [chosen $words]
-    if {$jobs eq ""} {set jobs [usualJobs]}
+    if {$jobs eq ""} {set jobs [usualJobs $files]}
 
     # So that `tclsh tests/all.tcl` works without make's environment.
     if {![info exists ::env(TCLLIBPATH)]} {
@@ -100,7 +107,11 @@ proc all::chosen {names} {
     variable but
     set files {}
     foreach name $names {
-        set file [file join $folder [file rootname [file tail $name]].test]
+        set name [file rootname $name].test
+        # As a name in the folder, as a path from here, as the last part of any path.
+        set file [file join $folder $name]
+        if {![file exists $file]} {set file [file normalize $name]}
+        if {![file exists $file]} {set file [file join $folder [file tail $name]]}
         if {![file exists $file]} {wrong "no such test file: $file"}
         lappend files $file
     }
@@ -114,18 +125,29 @@ proc all::chosen {names} {
     return $files
 }
 
-# usualJobs -- how many files to run at a time when -jobs doesn't say. The files of another folder
+# usualJobs files -- how many to run at a time when -jobs doesn't say. The files of another folder
 # may share what they test with, as those of tests/broker share a broker, and a tool that watches
 # memory keeps a core busy.
-proc all::usualJobs {} {
+proc all::usualJobs {files} {
     variable here
-    variable folder
     variable under
     variable defaultJobs
     if {[info exists ::env(KAFKA_TEST_JOBS)] && $::env(KAFKA_TEST_JOBS) ne ""} {
         return [count KAFKA_TEST_JOBS $::env(KAFKA_TEST_JOBS)]
     }
-    return [expr {$folder eq $here && $under eq "" ? $defaultJobs : 1}]
+    if {$under ne ""} {return 1}
+    foreach file $files {
+        if {[file dirname $file] ne $here} {return 1}
+    }
+    return $defaultJobs
+}
+
+# nameOf file -- its name in the lists above: broker/restart is tests/broker/restart.test.
+proc all::nameOf {file} {
+    variable here
+    set name [file rootname $file]
+    if {[string first $here/ $name] == 0} {return [string range $name [string length $here/] end]}
+    return [file tail $name]
 }
 
 # inOrder files -- two lists: what may run side by side, in the order in which to begin, and what
@@ -137,7 +159,7 @@ proc all::inOrder {files} {
     set rest {}
     set last {}
     foreach file $files {
-        set name [file rootname [file tail $file]]
+        set name [nameOf $file]
         if {[dict exists $alone $name]} {
             lappend last $file
         } elseif {[set place [lsearch -exact $slowest $name]] >= 0} {
@@ -257,7 +279,7 @@ proc all::tell {file result} {
     dict incr good $file [expr {!$failed}]
     dict incr ended $file
     if {[dict get $ended $file] == $repeat} {
-        puts "[file rootname [file tail $file]]: [dict get $good $file] of $repeat passed"
+        puts "[nameOf $file]: [dict get $good $file] of $repeat passed"
         flush stdout
     }
 }
