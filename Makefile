@@ -1,7 +1,7 @@
 # Build, try, test and install the `kafka` package for Tcl.
 #
-# Every target that compiles uses Cargo's release profile: librdkafka takes over
-# a minute to build, and with one profile it is built once.
+# What is installed, tested and measured comes from Cargo's release profile. Only `make dev` and
+# `make try` use the dev profile, which compiles librdkafka once more but an edit in seconds.
 
 VERSION    := $(shell sed -n 's/^version *= *"\(.*\)"/\1/p' Cargo.toml | head -n 1)
 TCLSH      ?= tclsh
@@ -32,9 +32,11 @@ export TCLSH CARGO
 # A Tcl list, hence the braces.
 export TCLLIBPATH := {$(CURDIR)/build}
 
+REPEATED   := $(if $(REPEAT),-repeat $(REPEAT))
+
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: build stage static demo test broker broker-stop test-broker test-tcl9 bench bench-quick bench-latency bench-instructions valgrind asan leaks soak soak-random check doc install install-dev uninstall dist deb test-deb clean help
+.PHONY: build stage dev try static demo test broker broker-stop test-broker test-real test-tcl9 bench bench-quick bench-latency bench-instructions valgrind asan leaks soak soak-random check doc install install-dev uninstall dist deb test-deb clean help
 
 build: ## compile and lay out the package under build/ (the default)
 	@scripts/setup build
@@ -42,15 +44,32 @@ build: ## compile and lay out the package under build/ (the default)
 	@$(MAKE) --no-print-directory stage
 
 # Cargo alone knows whether anything has to be compiled, so staging is a step
-# after it and not a file rule. The directory is made aside and renamed: a
-# process that has the old library open keeps it.
+# after it and not a file rule. $(call lay_out,profile,folder) makes the package aside and renames
+# it: a process that has the old library open keeps it. A package that would be the same stays where
+# it is, as tests that call make run beside others that load it.
+define lay_out
+rm -rf $(2)/.new && mkdir -p $(2)/.new/tcl && \
+cp $(TARGET)/$(1)/libkafka.$(SHLIB_EXT) $(2)/.new/$(LIBFILE) && \
+cp $(TCL_FILES) $(2)/.new/tcl/ && \
+sed -e 's/@VERSION@/$(VERSION)/g' -e 's/@LIBFILE@/$(LIBFILE)/g' \
+    pkgIndex.tcl.in > $(2)/.new/pkgIndex.tcl && \
+if diff -r $(2)/.new $(2)/kafka$(VERSION) >/dev/null 2>&1; then rm -rf $(2)/.new; \
+else rm -rf $(2)/kafka* $(2)/static && mv $(2)/.new $(2)/kafka$(VERSION); fi
+endef
+
 stage:
-	@rm -rf build/.new && mkdir -p build/.new/tcl
-	@cp $(TARGET)/release/libkafka.$(SHLIB_EXT) build/.new/$(LIBFILE)
-	@cp $(TCL_FILES) build/.new/tcl/
-	@sed -e 's/@VERSION@/$(VERSION)/g' -e 's/@LIBFILE@/$(LIBFILE)/g' \
-	    pkgIndex.tcl.in > build/.new/pkgIndex.tcl
-	@rm -rf build/kafka* build/static && mv build/.new $(PACKAGE)
+	@$(call lay_out,release,build)
+
+dev: ## compile quickly, by the dev profile, into build/dev/ (the release build stays)
+	@scripts/setup build
+	@$(RUN_CARGO) build --locked --lib
+	@$(call lay_out,debug,build/dev)
+
+try: ## run T="name ..." (tests/name.test; broker/name of tests/broker) on what `make dev` builds; REPEAT=n
+	@test -n "$(strip $(T))" || { echo 'make try: name a test, as in make try T=mock' >&2; exit 2; }
+	@$(MAKE) --no-print-directory dev
+	@TCLLIBPATH="{$(CURDIR)/build/dev}" KAFKA_TEST_BUILD="$(CURDIR)/build/dev" \
+	    $(TCLSH) tests/all.tcl $(REPEATED) $(T)
 
 static: ## the package as a static library in build/static/, for C programs (include/kafkatcl.h)
 	@$(MAKE) --no-print-directory build
@@ -63,10 +82,10 @@ demo: ## 100,000 messages through an embedded cluster (or KAFKA_BOOTSTRAP)
 	@$(MAKE) --no-print-directory build
 	@$(TCLSH) demos/quickstart.tcl
 
-test: ## all tests; T="name ..." runs only tests/name.test
+test: ## all tests; T="name ..." runs only tests/name.test, REPEAT=n each Tcl file n times
 	@scripts/setup test
 	@$(MAKE) --no-print-directory build
-	@scripts/test $(T)
+	@scripts/test $(REPEATED) $(T)
 
 bench: ## what a message costs, beside librdkafka without Tcl; B="-quick" or "-rows pattern"
 	@scripts/setup build
