@@ -34,7 +34,7 @@ export TCLLIBPATH := {$(CURDIR)/build}
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: build stage static demo test test-broker test-tcl9 bench bench-quick bench-latency bench-instructions valgrind asan leaks soak soak-random check doc install install-dev uninstall dist deb test-deb clean help
+.PHONY: build stage static demo test test-broker test-real test-tcl9 bench bench-quick bench-latency bench-instructions valgrind asan leaks soak soak-random check doc install install-dev uninstall dist deb test-deb clean help
 
 build: ## compile and lay out the package under build/ (the default)
 	@scripts/setup build
@@ -94,6 +94,12 @@ test-broker: ## the extended suite, against the broker in KAFKA_BOOTSTRAP (tests
 	@$(MAKE) --no-print-directory build
 	@test -n "$$KAFKA_BOOTSTRAP" || echo "KAFKA_BOOTSTRAP is not set: see tests/broker/README.md"
 	@$(TCLSH) tests/all.tcl -dir tests/broker $(T)
+
+test-real: ## what tests/real.files lists, on the broker in KAFKA_BOOTSTRAP (tests/real.tcl); T="name ..." some
+	@test -n "$$KAFKA_BOOTSTRAP" || { echo "KAFKA_BOOTSTRAP is not set. Try: scripts/broker run make test-real"; exit 1; }
+	@scripts/setup test
+	@$(MAKE) --no-print-directory build
+	@KAFKA_TEST_REAL=1 $(TCLSH) tests/all.tcl $(or $(T),$(shell sed 's/\#.*//' tests/real.files))
 
 test-tcl9: ## the Tcl tests under Tcl 9, from a folder that root may fill with one
 	@$(MAKE) --no-print-directory build
