@@ -30,7 +30,7 @@ namespace eval helper {
     variable bootstrap ""
     variable poll 10            ;# ms between two looks at a condition
     # What the names of this run have in common: a real broker remembers those of others.
-    variable run [format %x%x [pid] [clock seconds]]
+    variable run [pid]-[clock seconds]
     # A machine or a tool (valgrind) that is so many times slower.
     variable slowness [expr {[info exists ::env(KAFKA_TEST_SLOW)] ? $::env(KAFKA_TEST_SLOW) : 1}]
     # Where the package is that the tests are for.
