@@ -118,7 +118,12 @@ broker-stop: ## end what make broker has started
 test-broker: ## tests/broker on a broker of their own, or KAFKA_BOOTSTRAP's; NODES=3, T="name ..."
 	@scripts/setup test
 	@$(MAKE) --no-print-directory build
-	@scripts/test-broker -dir tests/broker $(T)
+	@scripts/test-broker $(REPEATED) -dir tests/broker $(T)
+
+test-real: ## what tests/real.files lists, on a broker likewise (tests/real.tcl); T="name ..."
+	@scripts/setup test
+	@$(MAKE) --no-print-directory build
+	@KAFKA_TEST_REAL=1 scripts/test-broker $(REPEATED) $(or $(T),$(shell sed 's/\#.*//' tests/real.files))
 
 test-tcl9: ## the Tcl tests under Tcl 9, from a folder that root may fill with one
 	@$(MAKE) --no-print-directory build

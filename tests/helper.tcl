@@ -6,6 +6,10 @@
 #
 # `done` must be the last command of a file. It deletes what is left over, kills
 # the children that are left over, and prints the line that all.tcl believes.
+#
+# The cluster is an embedded one, or a real Apache Kafka if KAFKA_TEST_REAL is 1 and
+# KAFKA_BOOTSTRAP names it: see real.tcl. `newCluster`, `cluster bootstrap`, `newMaster` and
+# `newTopic` are the same on both; what else `cluster` has needs the constraint `faults`.
 
 package require Tcl 8.6-
 package require tcltest 2.3
@@ -25,13 +29,15 @@ namespace eval helper {
     variable mock ""            ;# the cluster made last
     variable bootstrap ""
     variable poll 10            ;# ms between two looks at a condition
+    # What the names of this run have in common: a real broker remembers those of others.
+    variable run [pid]-[clock seconds]
     # A machine or a tool (valgrind) that is so many times slower.
     variable slowness [expr {[info exists ::env(KAFKA_TEST_SLOW)] ? $::env(KAFKA_TEST_SLOW) : 1}]
     # Where the package is that the tests are for.
     variable build [expr {[info exists ::env(KAFKA_TEST_BUILD)]
         ? $::env(KAFKA_TEST_BUILD) : [file join $root build]}]
 
-    namespace export waitFor waitAsleep serveFor firingsIn waitCalm runDelay slow newCluster cluster newMaster newProducer newTopic \
+    namespace export waitFor waitAsleep serveFor firingsIn waitCalm runDelay slow newCluster cluster counted newMaster newProducer newTopic \
         cleanupObjects errorOf child childStart childLine childStderr childSend \
         childPid childWait childKill backgroundErrors done uniqueName
 }
@@ -39,6 +45,8 @@ namespace eval helper {
 if {[file isdirectory $helper::build] && $helper::build ne [lindex $::auto_path 0]} {
     set ::auto_path [linsert $::auto_path 0 $helper::build]
 }
+
+source [file join [file dirname [info script]] real.tcl]
 
 testConstraint tcl9 [package vsatisfies [package provide Tcl] 9]
 testConstraint tcl8 [expr {![testConstraint tcl9]}]
@@ -162,18 +170,27 @@ proc helper::errorOf {script} {
 
 # ---------------------------------------------------------------- objects
 
-# uniqueName ?stem? -- a name that no earlier test in this process has used.
+# uniqueName ?stem? -- a name that no earlier test, and no other run, has used.
 proc helper::uniqueName {{stem t}} {
     variable nameCount
-    return $stem-[pid]-[incr nameCount]
+    variable run
+    return $stem-$run-[incr nameCount]
 }
 
 # newCluster ?n? ?-option value ...? -- an embedded cluster with n (1) brokers that
-# doesn't delay the first join of a group; return what to bootstrap from.
+# doesn't delay the first join of a group, or the real one, with as many brokers as it has; return
+# what to bootstrap from.
 proc helper::newCluster {{n 1} args} {
     variable mock
     variable bootstrap
+    variable real
+    variable broker
     package require kafka
+    if {$real} {
+        set mock ::helper::Broker
+        Administer begin
+        return [set bootstrap $broker]
+    }
     set mock [::kafka::kafka mock #auto -brokers $n {*}$args]
     $mock rebalance_delay 0
     set bootstrap [$mock bootstrap]
@@ -184,6 +201,15 @@ proc helper::newCluster {{n 1} args} {
 proc helper::cluster {} {
     variable mock
     return $mock
+}
+
+# counted api expected -- how many requests of a kind the cluster made last has received. A real one
+# doesn't tell: there it is what the test expects, so that its other results count.
+proc helper::counted {api expected} {
+    variable mock
+    variable real
+    if {$real} {return $expected}
+    llength [$mock requests $api]
 }
 
 # newMaster ?key value ...? -- a master for the cluster made last (one is made if
@@ -204,7 +230,8 @@ proc helper::newProducer {args} {
     [newMaster {*}$args] producer_creator #auto
 }
 
-# newTopic ?name? ?-partitions n? -- make a topic in the cluster and return it.
+# newTopic ?name? ?-partitions n? -- make a topic in the cluster (4 partitions) and return it. A
+# name that is given has one of `uniqueName` in it.
 proc helper::newTopic {args} {
     variable mock
     variable bootstrap
@@ -406,10 +433,12 @@ proc helper::childKill {h {signal KILL}} {
 proc helper::done {} {
     variable children
     variable backgroundErrors
+    variable reasons
     foreach h $children {catch {childKill $h}}
     catch {cleanupObjects}
     # What a deletion reports in the background belongs to this file too.
     update
+    EndAdministrator
     catch {file delete -force [::tcltest::temporaryDirectory]}
 
     set failed $::tcltest::numTests(Failed)
@@ -421,6 +450,7 @@ proc helper::done {} {
         puts [expr {[dict exists $options -errorinfo] ? [dict get $options -errorinfo] : $message}]
     }
     foreach {constraint names} [array get ::tcltest::skippedBecause] {
+        if {[dict exists $reasons $constraint]} {append constraint " ([dict get $reasons $constraint])"}
         puts "skipped for want of $constraint: [join [lsort $names] {, }]"
     }
     puts "@@result passed $::tcltest::numTests(Passed) failed $failed\
