@@ -36,7 +36,9 @@ impl Admin<'_> {
             match ask() {
                 Err(e) if self.again(&e) => refused = Some(e),
                 // The refusal says more than that the time is over.
-                Err(e) if e.code == ErrorCode::TIMED_OUT => return Err(refused.map_or(e, retriable)),
+                Err(e) if e.code == ErrorCode::TIMED_OUT => {
+                    return Err(refused.map_or(e, retriable))
+                }
                 Err(e) if passes(e.code) => return Err(retriable(e)),
                 other => return other,
             }
@@ -59,8 +61,11 @@ impl Admin<'_> {
             if !self.again(&first) {
                 break;
             }
-            let pending: Vec<String> =
-                found.iter().filter(|f| refused(f).is_some()).map(|(name, _)| name.clone()).collect();
+            let pending: Vec<String> = found
+                .iter()
+                .filter(|f| refused(f).is_some())
+                .map(|(name, _)| name.clone())
+                .collect();
             match ask(&pending) {
                 Ok(answers) => {
                     for (name, outcome) in answers {

@@ -1,10 +1,13 @@
 //! Consumer groups.
 
+use std::ffi::CStr;
+
 use libc::c_int;
 
 use super::acls::operations;
+use super::again::passes;
 use super::cluster::Node;
-use super::{array, error_of, number, raw, word, Admin, Bag, Named, Names, Op, LOOK};
+use super::{array, error_of, number, raw, word, Admin, Bag, Named, Names, Op};
 use crate::rdk::errno::{Error, ErrorCode, Result};
 use crate::rdk::ptr::{cstring, string};
 use crate::rdk::PartitionList;
@@ -127,6 +130,10 @@ impl Admin<'_> {
         names: &[String],
         with_operations: bool,
     ) -> Result<Named<GroupDescription>> {
+        self.ask_coordinators(names, |names| self.describe(names, with_operations))
+    }
+
+    fn describe(&self, names: &[String], with_operations: bool) -> Result<Named<GroupDescription>> {
         let mut names = Names::new(names, "group")?;
         let options = self.options(Op::DescribeConsumerGroups)?;
         options.operations(with_operations)?;
@@ -171,44 +178,34 @@ impl Admin<'_> {
     /// coordinator (`rd_kafka_handle_OffsetFetch`), as it is for a moment when a broker has come
     /// back or a cluster gets its first group. Describing is sound there too.
     fn settle(&self, group: &str) -> Result<()> {
-        loop {
-            let described = self.describe_groups(&[group.to_owned()], false);
-            let found = described.and_then(|all| match all.into_iter().next() {
-                Some((_, Err(e))) => Err(e),
-                _ => Ok(()),
-            });
-            match found.map_err(|e| (e.code, e)) {
-                Ok(()) => return Ok(()),
-                Err((
-                    ErrorCode::NOT_COORDINATOR
-                    | ErrorCode::COORDINATOR_NOT_AVAILABLE
-                    | ErrorCode::COORDINATOR_LOAD_IN_PROGRESS,
-                    _,
-                )) => {}
-                // A cluster that does not describe groups, and a group that is not there.
-                Err((
-                    ErrorCode::UNSUPPORTED_FEATURE
-                    | ErrorCode::UNSUPPORTED_VERSION
-                    | ErrorCode::GROUP_ID_NOT_FOUND,
-                    _,
-                )) => return Ok(()),
-                Err((_, e)) => return Err(e),
+        let described = self.describe_groups(&[group.to_owned()], false);
+        let refused = described
+            .map_or_else(Some, |all| all.into_iter().next().and_then(|(_, outcome)| outcome.err()));
+        match refused {
+            // A cluster that does not describe groups, and a group that is not there.
+            Some(e)
+                if e.code != ErrorCode::UNSUPPORTED_FEATURE
+                    && e.code != ErrorCode::UNSUPPORTED_VERSION
+                    && e.code != ErrorCode::GROUP_ID_NOT_FOUND =>
+            {
+                Err(e)
             }
-            // The next request says if the time is over.
-            std::thread::sleep(LOOK);
+            _ => Ok(()),
         }
     }
 
     /// Deletes groups (`rd_kafka_DeleteGroups`).
     pub fn delete_groups(&self, names: &[String]) -> Result<Named<()>> {
-        let mut all = Vec::with_capacity(names.len());
-        for (name, coordinator) in self.coordinators(names)? {
-            match coordinator {
-                Ok(id) => all.append(&mut self.delete_group(&name, id)?),
-                Err(e) => all.push((name, Err(e))),
+        self.ask_coordinators(names, |names| {
+            let mut all = Vec::with_capacity(names.len());
+            for (name, coordinator) in self.coordinators(names)? {
+                match coordinator {
+                    Ok(id) => all.append(&mut self.delete_group(&name, id)?),
+                    Err(e) => all.push((name, Err(e))),
+                }
             }
-        }
-        Ok(all)
+            Ok(all)
+        })
     }
 
     fn delete_group(&self, name: &str, coordinator: i32) -> Result<Named<()>> {
@@ -248,6 +245,15 @@ impl Admin<'_> {
     ) -> Result<PartitionList> {
         let name = cstring(group, "group")?;
         self.settle(group)?;
+        self.ask_coordinator(|| self.read_offsets(&name, partitions, stable))
+    }
+
+    fn read_offsets(
+        &self,
+        name: &CStr,
+        partitions: Option<&PartitionList>,
+        stable: bool,
+    ) -> Result<PartitionList> {
         let mut bag = Bag::new(raw::rd_kafka_ListConsumerGroupOffsets_destroy);
         let list = partitions.map_or(std::ptr::null(), PartitionList::as_ptr);
         // SAFETY: string and list are valid and copied; the object is ours.
@@ -288,6 +294,10 @@ impl Admin<'_> {
         partitions: &PartitionList,
     ) -> Result<PartitionList> {
         let name = cstring(group, "group")?;
+        self.ask_coordinator(|| self.write_offsets(&name, partitions))
+    }
+
+    fn write_offsets(&self, name: &CStr, partitions: &PartitionList) -> Result<PartitionList> {
         let mut bag = Bag::new(raw::rd_kafka_AlterConsumerGroupOffsets_destroy);
         // SAFETY: string and list are valid and copied; the object is ours.
         let made = unsafe {
@@ -322,6 +332,15 @@ impl Admin<'_> {
         partitions: &PartitionList,
     ) -> Result<PartitionList> {
         let name = cstring(group, "group")?;
+        self.ask_coordinator(|| self.forget_offsets(group, &name, partitions))
+    }
+
+    fn forget_offsets(
+        &self,
+        group: &str,
+        name: &CStr,
+        partitions: &PartitionList,
+    ) -> Result<PartitionList> {
         let mut bag = Bag::new(raw::rd_kafka_DeleteConsumerGroupOffsets_destroy);
         // SAFETY: string and list are valid and copied; the object is ours.
         let made = unsafe {
@@ -364,10 +383,13 @@ unsafe fn one_group(results: &[*const raw::group_result]) -> Result<PartitionLis
     };
     // SAFETY: valid by this function's contract; the list is copied.
     unsafe {
-        match error_of(raw::rd_kafka_group_result_error(*result)) {
-            Some(e) => Err(e),
-            None => Ok(PartitionList::copy_raw(raw::rd_kafka_group_result_partitions(*result))),
+        if let Some(e) = error_of(raw::rd_kafka_group_result_error(*result)) {
+            return Err(e);
         }
+        let list = PartitionList::copy_raw(raw::rd_kafka_group_result_partitions(*result));
+        // A broker that is not the coordinator says so of each partition (OffsetCommit).
+        let refused = list.iter().filter_map(|e| e.error).find(|code| passes(*code));
+        refused.map_or(Ok(list), |code| Err(Error::new(code)))
     }
 }
 

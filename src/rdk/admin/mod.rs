@@ -7,6 +7,7 @@
 //! of scope at once, and librdkafka forgets the request at its own time limit, or with the client.
 
 mod acls;
+mod again;
 mod cluster;
 mod configs;
 mod groups;
