@@ -37,7 +37,6 @@ namespace eval all {
     # Files that run alone, after all others, and why.
     variable alone {
         broker/restart {it kills the broker that the others use}
-        callbacks {half a million messages keep a core busy beside a timer that has to be on time}
         exit {it bounds how long whole processes take to end, to 200 ms}
         idle {it wants reactions within 100 ms, and counts how often a process wakes up in two seconds}
         monitor {it bounds the pauses of a window that draws curves}
