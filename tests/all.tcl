@@ -31,19 +31,17 @@ namespace eval all {
     variable defaultJobs 6
     # The slowest files, slowest first: one that begins last would keep the others waiting at the end.
     variable slowest {
-        processed lifetimes groups manual topic_consumer transactions fenced kafkat rebalance leaving
+        manual processed lifetimes groups topic_consumer transactions fenced kafkat rebalance leaving
         embed outages demos kills steering faults chaos answers worker leaks oo kcat first errors
     }
     # Files that run alone, after all others, and why.
     variable alone {
         broker/restart {it kills the broker that the others use}
-        callbacks {half a million messages keep a core busy beside a timer that has to be on time}
         exit {it bounds how long whole processes take to end, to 200 ms}
         idle {it wants reactions within 100 ms, and counts how often a process wakes up in two seconds}
         monitor {it bounds the pauses of a window that draws curves}
     }
 
-    variable waiting {}         ;# files still to be started
     variable running 0
     variable runs               ;# pipe,field -> value, of each file that runs
     variable total {passed 0 failed 0 skipped 0}
