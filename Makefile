@@ -1,7 +1,7 @@
 # Build, try, test and install the `kafka` package for Tcl.
 #
-# Every target that compiles uses Cargo's release profile: librdkafka takes over
-# a minute to build, and with one profile it is built once.
+# What is installed, tested and measured comes from Cargo's release profile. Only `make dev` and
+# `make try` use the dev profile, which compiles librdkafka once more but an edit in seconds.
 
 VERSION    := $(shell sed -n 's/^version *= *"\(.*\)"/\1/p' Cargo.toml | head -n 1)
 TCLSH      ?= tclsh
@@ -32,9 +32,11 @@ export TCLSH CARGO
 # A Tcl list, hence the braces.
 export TCLLIBPATH := {$(CURDIR)/build}
 
+REPEATED   := $(if $(REPEAT),-repeat $(REPEAT))
+
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: build stage static demo test test-broker test-real test-tcl9 bench bench-quick bench-latency bench-instructions valgrind asan leaks soak soak-random check doc install install-dev uninstall dist deb test-deb clean help
+.PHONY: build stage dev try static demo test broker broker-stop test-broker test-real test-tcl9 bench bench-quick bench-latency bench-instructions valgrind asan leaks soak soak-random check doc install install-dev uninstall dist deb test-deb clean help
 
 build: ## compile and lay out the package under build/ (the default)
 	@scripts/setup build
@@ -42,15 +44,32 @@ build: ## compile and lay out the package under build/ (the default)
 	@$(MAKE) --no-print-directory stage
 
 # Cargo alone knows whether anything has to be compiled, so staging is a step
-# after it and not a file rule. The directory is made aside and renamed: a
-# process that has the old library open keeps it.
+# after it and not a file rule. $(call lay_out,profile,folder) makes the package aside and renames
+# it: a process that has the old library open keeps it. A package that would be the same stays where
+# it is, as tests that call make run beside others that load it.
+define lay_out
+rm -rf $(2)/.new && mkdir -p $(2)/.new/tcl && \
+cp $(TARGET)/$(1)/libkafka.$(SHLIB_EXT) $(2)/.new/$(LIBFILE) && \
+cp $(TCL_FILES) $(2)/.new/tcl/ && \
+sed -e 's/@VERSION@/$(VERSION)/g' -e 's/@LIBFILE@/$(LIBFILE)/g' \
+    pkgIndex.tcl.in > $(2)/.new/pkgIndex.tcl && \
+if diff -r $(2)/.new $(2)/kafka$(VERSION) >/dev/null 2>&1; then rm -rf $(2)/.new; \
+else rm -rf $(2)/kafka* $(2)/static && mv $(2)/.new $(2)/kafka$(VERSION); fi
+endef
+
 stage:
-	@rm -rf build/.new && mkdir -p build/.new/tcl
-	@cp $(TARGET)/release/libkafka.$(SHLIB_EXT) build/.new/$(LIBFILE)
-	@cp $(TCL_FILES) build/.new/tcl/
-	@sed -e 's/@VERSION@/$(VERSION)/g' -e 's/@LIBFILE@/$(LIBFILE)/g' \
-	    pkgIndex.tcl.in > build/.new/pkgIndex.tcl
-	@rm -rf build/kafka* build/static && mv build/.new $(PACKAGE)
+	@$(call lay_out,release,build)
+
+dev: ## compile quickly, by the dev profile, into build/dev/ (the release build stays)
+	@scripts/setup build
+	@$(RUN_CARGO) build --locked --lib
+	@$(call lay_out,debug,build/dev)
+
+try: ## run T="name ..." (tests/name.test; broker/name of tests/broker) on what `make dev` builds; REPEAT=n
+	@test -n "$(strip $(T))" || { echo 'make try: name a test, as in make try T=mock' >&2; exit 2; }
+	@$(MAKE) --no-print-directory dev
+	@TCLLIBPATH="{$(CURDIR)/build/dev}" KAFKA_TEST_BUILD="$(CURDIR)/build/dev" \
+	    $(TCLSH) tests/all.tcl $(REPEATED) $(T)
 
 static: ## the package as a static library in build/static/, for C programs (include/kafkatcl.h)
 	@$(MAKE) --no-print-directory build
@@ -63,10 +82,10 @@ demo: ## 100,000 messages through an embedded cluster (or KAFKA_BOOTSTRAP)
 	@$(MAKE) --no-print-directory build
 	@$(TCLSH) demos/quickstart.tcl
 
-test: ## all tests; T="name ..." runs only tests/name.test
+test: ## all tests; T="name ..." runs only tests/name.test, REPEAT=n each Tcl file n times
 	@scripts/setup test
 	@$(MAKE) --no-print-directory build
-	@scripts/test $(T)
+	@scripts/test $(REPEATED) $(T)
 
 bench: ## what a message costs, beside librdkafka without Tcl; B="-quick" or "-rows pattern"
 	@scripts/setup build
@@ -89,17 +108,22 @@ bench-instructions: ## instructions per message, by valgrind: compare with bench
 	@$(MAKE) --no-print-directory build
 	@$(TCLSH) benches/instructions.tcl $(B)
 
-test-broker: ## the extended suite, against the broker in KAFKA_BOOTSTRAP (tests/broker/README.md)
-	@scripts/setup test
-	@$(MAKE) --no-print-directory build
-	@test -n "$$KAFKA_BOOTSTRAP" || echo "KAFKA_BOOTSTRAP is not set: see tests/broker/README.md"
-	@$(TCLSH) tests/all.tcl -dir tests/broker $(T)
+broker: ## Apache Kafka on this machine, for tests: NODES=3 KAFKA_VERSION=4.0.2 PORT=9092
+	@scripts/setup broker
+	@scripts/broker start
 
-test-real: ## what tests/real.files lists, on the broker in KAFKA_BOOTSTRAP (tests/real.tcl); T="name ..." some
-	@test -n "$$KAFKA_BOOTSTRAP" || { echo "KAFKA_BOOTSTRAP is not set. Try: scripts/broker run make test-real"; exit 1; }
+broker-stop: ## end what make broker has started
+	@scripts/broker stop
+
+test-broker: ## tests/broker on a broker of their own, or KAFKA_BOOTSTRAP's; NODES=3, T="name ..."
 	@scripts/setup test
 	@$(MAKE) --no-print-directory build
-	@KAFKA_TEST_REAL=1 $(TCLSH) tests/all.tcl $(or $(T),$(shell sed 's/\#.*//' tests/real.files))
+	@scripts/test-broker $(REPEATED) -dir tests/broker $(T)
+
+test-real: ## what tests/real.files lists, on a broker likewise (tests/real.tcl); T="name ..."
+	@scripts/setup test
+	@$(MAKE) --no-print-directory build
+	@KAFKA_TEST_REAL=1 scripts/test-broker $(REPEATED) $(or $(T),$(shell sed 's/\#.*//' tests/real.files))
 
 test-tcl9: ## the Tcl tests under Tcl 9, from a folder that root may fill with one
 	@$(MAKE) --no-print-directory build
@@ -131,9 +155,13 @@ soak-random: ## random calls for long: STEPS=1000000 SEED=n; a fault comes with 
 
 check: ## format, lints, layering, and generated text up to date
 	@scripts/setup check
-	@$(RUN_CARGO) fmt --check
-	@$(RUN_CARGO) fmt --manifest-path scripts/header/Cargo.toml --check
-	@$(RUN_CARGO) clippy --release --locked --all-targets -- -D warnings
+	@if $(CARGO) fmt --version >/dev/null 2>&1; then \
+	    $(RUN_CARGO) fmt --check && \
+	    $(RUN_CARGO) fmt --manifest-path scripts/header/Cargo.toml --check; \
+	else echo "check: skipped: the format, as cargo fmt was not found (rustup component add rustfmt)"; fi
+	@if $(CARGO) clippy --version >/dev/null 2>&1; then \
+	    $(RUN_CARGO) clippy --release --locked --all-targets -- -D warnings; \
+	else echo "check: skipped: the lints, as cargo clippy was not found (rustup component add clippy)"; fi
 	@$(RUN_CARGO) test --release --locked --test layering --quiet
 	@$(MAKE) --no-print-directory build
 	@$(TCLSH) scripts/generate.tcl --check

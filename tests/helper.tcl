@@ -37,7 +37,7 @@ namespace eval helper {
     variable build [expr {[info exists ::env(KAFKA_TEST_BUILD)]
         ? $::env(KAFKA_TEST_BUILD) : [file join $root build]}]
 
-    namespace export waitFor waitAsleep serveFor firingsIn waitCalm slow newCluster cluster counted newMaster newProducer newTopic \
+    namespace export waitFor waitAsleep serveFor firingsIn waitCalm runDelay slow newCluster cluster counted newMaster newProducer newTopic \
         cleanupObjects errorOf child childStart childLine childStderr childSend \
         childPid childWait childKill backgroundErrors done uniqueName
 }
@@ -143,6 +143,16 @@ proc helper::firingsIn {ms} {
 # waitCalm -- serve the event loop until nothing has fired for a while: what there was to do is done.
 proc helper::waitCalm {} {
     waitFor {[firingsIn 250] == 0}
+}
+
+# runDelay -- for how many milliseconds this thread, since it began, was ready to run while others had
+# the cores (0 where the system doesn't say). Who measures how late something was subtracts it: it is
+# the load of the machine.
+proc helper::runDelay {} {
+    if {[catch {open /proc/thread-self/schedstat} channel]} {return 0}
+    set delay [lindex [read $channel] 1]
+    close $channel
+    expr {$delay / 1000000}
 }
 
 # ---------------------------------------------------------------- errors
