@@ -17,6 +17,7 @@
 #     fault_...   it is right, and shows a fault of the package that is known and not mended yet
 
 namespace eval helper {
+    namespace export groupState
     variable real [expr {[info exists ::env(KAFKA_TEST_REAL)] && $::env(KAFKA_TEST_REAL) eq "1"}]
     variable nodes [expr {[info exists ::env(KAFKA_NODES)] && $::env(KAFKA_NODES) ne "" ? $::env(KAFKA_NODES) : 1}]
     variable broker [expr {[info exists ::env(KAFKA_BOOTSTRAP)] ? $::env(KAFKA_BOOTSTRAP) : ""}]
@@ -90,6 +91,11 @@ set helper::administratorScript {
         return 1
     }
 
+    proc groupState {group} {
+        set found [dict get [$::admin describe_groups $group] $group]
+        return [list [dict get $found state] [llength [dict get $found members]]]
+    }
+
     # On a fresh broker the first group has to wait until the coordinators' topic is made.
     proc begin {} {
         if {"__consumer_offsets" in [$::admin list_topics]} return
@@ -131,6 +137,9 @@ proc helper::Administer {args} {
     if {$code} {error $result}
     return $result
 }
+
+# groupState group -- what a real broker says of it: its state, and how many members it has.
+proc helper::groupState {group} {Administer groupState $group}
 
 # EndAdministrator -- the run's topics are deleted, and their process is gone.
 proc helper::EndAdministrator {} {
