@@ -36,6 +36,7 @@ namespace eval all {
     }
     # Files that run alone, after all others, and why.
     variable alone {
+        broker/cluster {it kills nodes of the cluster that the others use}
         broker/restart {it kills the broker that the others use}
         exit {it bounds how long whole processes take to end, to 200 ms}
         idle {it wants reactions within 100 ms, and counts how often a process wakes up in two seconds}
@@ -129,8 +130,8 @@ proc all::chosen {names} {
 }
 
 # usualJobs files -- how many to run at a time when -jobs doesn't say. The files of another folder
-# may share what they test with, as those of tests/broker share a broker, and a tool that watches
-# memory keeps a core busy.
+# may share what they test with: those of tests/broker share a broker, which needs a core of its own
+# when they are busy. A tool that watches memory keeps a core busy.
 proc all::usualJobs {files} {
     variable here
     variable under
@@ -140,7 +141,7 @@ proc all::usualJobs {files} {
     }
     if {$under ne ""} {return 1}
     foreach file $files {
-        if {[file dirname $file] ne $here} {return 1}
+        if {[file dirname $file] ne $here} {return 3}
     }
     return $defaultJobs
 }
