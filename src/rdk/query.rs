@@ -1,11 +1,22 @@
 //! Questions to the cluster. All but the cached ones block up to their timeout.
 
+use std::ffi::CStr;
+use std::time::{Duration, Instant};
+
 use libc::c_void;
 
 use super::client::{Client, Kind};
 use super::errno::{Error, ErrorCode, Result};
 use super::ptr::{cstring, string};
 use super::{raw, Metadata, PartitionList, Topic};
+
+/// How long to wait before a leader that moves is asked again.
+const MOVING: Duration = Duration::from_millis(50);
+
+/// Whether a partition's leader is being elected, or is not known to the broker yet.
+fn moves(code: ErrorCode) -> bool {
+    matches!(code, ErrorCode::NOT_LEADER_FOR_PARTITION | ErrorCode::LEADER_NOT_AVAILABLE)
+}
 
 /// Which topics to ask about.
 #[derive(Copy, Clone)]
@@ -83,7 +94,8 @@ impl Client {
     }
 
     /// A partition's first offset and the one behind its last, asked from its leader
-    /// (`rd_kafka_query_watermark_offsets`).
+    /// (`rd_kafka_query_watermark_offsets`). While the leader is being elected, or does not know it
+    /// yet, it is asked again until `timeout_ms` are over, as Java's clients do.
     pub fn query_watermarks(
         &self,
         topic: &str,
@@ -91,6 +103,22 @@ impl Client {
         timeout_ms: i32,
     ) -> Result<(i64, i64)> {
         let topic = cstring(topic, "topic")?;
+        let begun = Instant::now();
+        loop {
+            let left = match u64::try_from(timeout_ms) {
+                Ok(ms) => Duration::from_millis(ms).saturating_sub(begun.elapsed()),
+                Err(_) => Duration::MAX,
+            };
+            match self.watermarks(&topic, partition, i32::try_from(left.as_millis()).unwrap_or(-1))
+            {
+                Err(e) if moves(e.code) && left > MOVING => std::thread::sleep(MOVING),
+                Err(e) => return Err(Error { retriable: e.retriable || moves(e.code), ..e }),
+                found => return found,
+            }
+        }
+    }
+
+    fn watermarks(&self, topic: &CStr, partition: i32, timeout_ms: i32) -> Result<(i64, i64)> {
         let (mut low, mut high) = (0, 0);
         // SAFETY: handle, string and out pointers are valid through the call.
         let code = unsafe {
