@@ -37,7 +37,7 @@ proc consuming::put {topic partition args} {
     variable producer
     set object [Topic $topic]
     foreach payload $args {$object produce $partition $payload}
-    if {[$producer flush [slow 10000]] != 0} {error "not everything was delivered to $topic"}
+    if {[$producer flush [slow 60000]] != 0} {error "not everything was delivered to $topic"}
 }
 
 # putIds topic partitions first count -- produce the numbers from first on, round
@@ -49,7 +49,7 @@ proc consuming::putIds {topic partitions first count} {
         # On a busy machine this may be quicker than the delivery.
         $object produce [expr {$i % $partitions}] $i -block [slow 30000]
     }
-    if {[$producer flush [slow 30000]] != 0} {error "not everything was delivered to $topic"}
+    if {[$producer flush [slow 120000]] != 0} {error "not everything was delivered to $topic"}
 }
 
 # payloads subscriber count ?timeout? -- the payloads of the next messages; an error

@@ -157,7 +157,10 @@ proc helper::Broker {subcommand args} {
     variable broker
     switch -- $subcommand {
         bootstrap {return $broker}
-        create_topic {Administer make [lindex $args 0] {*}[dict merge {-partitions 4} [lrange $args 1 end]]}
+        create_topic {
+            # One replica: these tests are about clients, and a small machine is slow enough.
+            Administer make [lindex $args 0] {*}[dict merge {-partitions 4 -replication 1} [lrange $args 1 end]]
+        }
         delete {}
         default {
             error "a real broker has no \"$subcommand\": the test needs the constraint faults"
