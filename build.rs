@@ -1,10 +1,16 @@
-//! Tells the linker which of librdkafka's functions the package replaces.
+//! Compiles what needs librdkafka's private headers, and tells the linker which of librdkafka's functions the
+//! package replaces.
+
+use std::path::Path;
 
 /// src/rdk/leader.rs and src/rdk/bound.rs say why. (scripts/static reads these lines.)
 const REPLACED: &[&str] = &[
     "rd_kafka_topic_leader_query0", //
     "rd_kafka_q_pop",
 ];
+
+/// Access to the mock cluster's state (src/rdk/mock/mock.h says why in C).
+const MOCK: &str = "src/rdk/mock";
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
@@ -15,4 +21,30 @@ fn main() {
             println!("cargo:rustc-cdylib-link-arg=-Wl,--wrap={name}");
         }
     }
+    // The build script of rdkafka-sys names the folder in which it has built librdkafka.
+    let root = std::env::var("DEP_RDKAFKA_ROOT").expect("rdkafka-sys names librdkafka's folder");
+    let root = Path::new(&root);
+    let mut build = cc::Build::new();
+    build.include(root.join("src")).warnings(false);
+    for name in ["mock.h", "cluster.c", "topics.c", "groups.c"] {
+        println!("cargo:rerun-if-changed={MOCK}/{name}");
+    }
+    build.files(["cluster.c", "topics.c", "groups.c"].map(|name| format!("{MOCK}/{name}")));
+    for include in includes(root) {
+        build.include(include);
+    }
+    build.compile("kafka_mock");
+}
+
+/// The folders with headers of OpenSSL and others, as librdkafka's own configuration names them.
+fn includes(root: &Path) -> Vec<String> {
+    let config = std::fs::read_to_string(root.join("Makefile.config")).unwrap_or_default();
+    let flags = config
+        .lines()
+        .filter(|line| line.starts_with("CFLAGS+=") || line.starts_with("CPPFLAGS+="));
+    flags
+        .flat_map(str::split_whitespace)
+        .filter_map(|word| word.strip_prefix("-I"))
+        .map(str::to_owned)
+        .collect()
 }

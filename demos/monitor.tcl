@@ -70,7 +70,7 @@ proc monitor::look {} {
     set first [offsets earliest $places]
     set end [offsets latest $places]
     set committed {}
-    # (Without places the answer would have those of all topics; not of an embedded cluster.)
+    # (Without places the answer would have those of all topics.)
     if {$asked ne "" && [llength $places]} {
         foreach place [kafka::await admin list_group_offsets $asked -timeout 10000 -- {*}$places] {
             lassign $place topic partition offset
@@ -100,7 +100,9 @@ proc monitor::findGroups {} {
     variable group
     set found $::option(-groups)
     if {![llength $found]} {
-        set found [lsort [dict keys [kafka::await admin list_groups -timeout 10000]]]
+        set found [lsort [lmap about [kafka::await admin list_groups -timeout 10000] {
+            dict get $about group
+        }]]
     }
     if {$found ne $groups} {
         set groups $found

@@ -31,6 +31,7 @@ static TABLE: Table<Mock> = Table::new(&[
     Row("leader", "topic partition id", leader, "move a partition's leader"),
     Row("fail", "api error ?n?", fail, "answer the next n such requests with an error"),
     Row("clear_errors", "?api?", clear_errors, "forget errors that were not used"),
+    Row("withhold", "api", withhold, "be a cluster that does not know a request"),
     Row("topic_error", "topic error", topic_error, "let a topic answer with an error"),
     Row("coordinator", "kind key id", coordinator, "move a group's or transaction's coordinator"),
     Row("requests", "?api?", requests, "the requests that were received"),
@@ -210,6 +211,13 @@ fn fail(c: &C<'_>) -> Out {
 fn clear_errors(c: &C<'_>) -> Out {
     let api = c.args.get(0).map(api).transpose()?;
     c.this.with(|m| m.clear_errors(api))?;
+    Ok(Flow::Empty)
+}
+
+/// `withhold api`
+fn withhold(c: &C<'_>) -> Out {
+    let api = api(c.args.at(0)?)?;
+    c.this.with(|m| m.withhold(api))??;
     Ok(Flow::Empty)
 }
 

@@ -314,8 +314,7 @@ fn advise(mut e: rdk::Error) -> rdk::Error {
             "the brokers don't offer this operation: they are older than it, or an embedded cluster"
         }
         ErrorCode::TIMED_OUT if e.detail.ends_with("waiting for controller") => {
-            "no broker has named one: do bootstrap.servers name a Kafka cluster that is up? (an \
-             embedded cluster has none)"
+            "no broker has named one: do bootstrap.servers name a Kafka cluster that is up?"
         }
         _ => return e,
     };

@@ -104,8 +104,8 @@ fn metadata_and_watermarks() {
         assert_eq!(leaders, [(0, 2, 3), (1, 3, 3)]);
     }
     assert!(client.cluster_id(5000).unwrap().starts_with("mockCluster"));
-    // No broker of the mock cluster, whose ids start at 1.
-    assert_eq!(client.controller_id(5000), 0);
+    // The first broker of the mock cluster.
+    assert_eq!(client.controller_id(5000), 1);
     topic.produce(0, Some(b"x"), None, 0).unwrap();
     assert_eq!(reports(&client.main_queue(), 1), [(0, 0, None)]);
     assert_eq!(client.query_watermarks("t", 0, 5000).unwrap(), (0, 1));

@@ -11,6 +11,19 @@ use super::fork::Birth;
 use super::ptr::{cstring, string, ErrBuf};
 use super::{api, raw, reaper};
 
+mod cluster;
+mod configs;
+mod describe;
+mod group;
+mod groups;
+mod members;
+mod offsets;
+mod serve;
+mod sys;
+mod topic;
+mod topics;
+mod wire;
+
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 
 /// What the end of a cluster is waited for.
@@ -112,6 +125,7 @@ impl Mock {
                     "the mock cluster could not be made",
                 ));
             };
+            serve::install(cluster.as_ptr());
             raw::rd_kafka_mock_start_request_tracking(cluster.as_ptr());
             (rk, cluster)
         };
@@ -214,6 +228,13 @@ impl Mock {
             // SAFETY: the cluster is valid.
             unsafe { raw::rd_kafka_mock_clear_request_errors(self.as_ptr(), key) }
         }
+    }
+
+    /// Has brokers no longer offer a request, as if they were older than it, to clients that connect from
+    /// now on (`rd_kafka_mock_set_apiversion`).
+    pub fn withhold(&self, api: i16) -> Result<()> {
+        // SAFETY: the cluster is valid.
+        ErrorCode(unsafe { sys::mock_withhold(self.as_ptr(), api) }).ok()
     }
 
     /// What metadata answers say about a topic, `NO_ERROR` to end that, making the topic
