@@ -125,7 +125,7 @@ proc judge::Offsets {said} {
     foreach name {classic consumer worker exactly} {
         set group $::load::group($name)
         set ours {}
-        foreach place [$nodes::admin list_group_offsets $group] {
+        foreach place [nodes::ask list_group_offsets $group] {
             lassign $place topic partition offset
             dict set ours $topic $partition $offset
         }
@@ -154,7 +154,7 @@ proc judge::Offsets {said} {
 
 # Ends said -- the ends of the logs are those that list_offsets and watermarks give.
 proc judge::Ends {said} {
-    set ours [$nodes::admin list_offsets {*}[lmap place [places] {list {*}$place latest}]]
+    set ours [nodes::ask list_offsets {*}[lmap place [places] {list {*}$place latest}]]
     return [lmap place [places] {
         lassign $place topic partition
         set listed [dict get $ours $place offset]

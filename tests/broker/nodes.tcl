@@ -100,21 +100,30 @@ proc nodes::tool {name args} {
 # ---------------------------------------------------------------- who is what
 
 proc nodes::leader {topic partition} {
-    variable admin
-    dict get [$admin describe_topics $topic] $topic partitions $partition leader
+    dict get [ask describe_topics $topic] $topic partitions $partition leader
 }
 
-# A coordinator that has just moved is asked again.
 proc nodes::coordinator {group} {
+    dict get [ask describe_groups $group] $group coordinator id
+}
+
+# ask word ... -- a call of an admin; what passes by itself, such as a coordinator on its way to another node, is
+# asked again, by a new handle: one that knows an earlier coordinator asks only that one
+# (fault_not_coordinator in cluster.test).
+proc nodes::ask {args} {
+    variable admin
     set end [expr {[clock milliseconds] + 60000}]
     while 1 {
         try {
-            return [dict get [$nodes::admin describe_groups $group] $group coordinator id]
+            return [$admin {*}$args]
         } trap KAFKA {message options} {
-            if {[clock milliseconds] > $end} {return -options $options $message}
+            if {"retriable" ni [lindex [dict get $options -errorcode] end] || [clock milliseconds] > $end} {
+                return -options $options $message
+            }
         }
         load::take
         serveFor 100
+        set admin [[producer] admin #auto]
     }
 }
 
