@@ -14,7 +14,9 @@ namespace eval nodes {
     variable pipes              ;# number -> its pipe, until then
     variable kills 0            ;# how many nodes were killed,
     variable stops 0            ;# and stopped
-    variable patience 120000    ;# for the cluster to be whole, and for a command to end
+    variable patience 300000    ;# for the cluster to be whole, and for a command to end
+    # A node starts while the whole load works, on a machine that may have much else to do.
+    set ::env(KAFKA_START_SECONDS) [env KAFKA_START_SECONDS 240]
     variable seed [env KAFKA_TEST_SEED 20261129]
     expr {srand($seed)}
 }
@@ -65,7 +67,7 @@ proc nodes::Heard {n} {
 }
 
 # end n ?ms? -- what it said; throws if it failed, or is not over in time.
-proc nodes::end {n {ms 120000}} {
+proc nodes::end {n {ms 300000}} {
     variable output
     variable status
     try {
