@@ -15,7 +15,7 @@ namespace eval faulting {
         reconnect.backoff.ms 20 reconnect.backoff.max.ms 100 retry.backoff.ms 20 retry.backoff.max.ms 100
         topic.metadata.refresh.fast.interval.ms 50
     }
-    # In the embedded cluster every rebalance but a group's first lasts a second less than the session.
+    # A member that was killed is missed after a session.
     variable member {session.timeout.ms 6000 heartbeat.interval.ms 200 auto.commit.interval.ms 100}
     namespace export rounds random producing consuming logging produce steadily rest eachBroker
 }
