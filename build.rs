@@ -9,8 +9,13 @@ const REPLACED: &[&str] = &[
     "rd_kafka_q_pop",
 ];
 
-/// Access to the mock cluster's state (src/rdk/mock/mock.h says why in C).
-const MOCK: &str = "src/rdk/mock";
+/// What reads librdkafka's private structures; each file says why it is C.
+const PRIVATE: &[&str] = &[
+    "src/rdk/admin/coordinator.c",
+    "src/rdk/mock/cluster.c",
+    "src/rdk/mock/groups.c",
+    "src/rdk/mock/topics.c",
+];
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
@@ -26,14 +31,14 @@ fn main() {
     let root = Path::new(&root);
     let mut build = cc::Build::new();
     build.include(root.join("src")).warnings(false);
-    for name in ["mock.h", "cluster.c", "topics.c", "groups.c"] {
-        println!("cargo:rerun-if-changed={MOCK}/{name}");
+    for name in PRIVATE.iter().chain(&["src/rdk/mock/mock.h"]) {
+        println!("cargo:rerun-if-changed={name}");
     }
-    build.files(["cluster.c", "topics.c", "groups.c"].map(|name| format!("{MOCK}/{name}")));
+    build.files(PRIVATE);
     for include in includes(root) {
         build.include(include);
     }
-    build.compile("kafka_mock");
+    build.compile("kafka_private");
 }
 
 /// The folders with headers of OpenSSL and others, as librdkafka's own configuration names them.

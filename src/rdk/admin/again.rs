@@ -1,6 +1,6 @@
 //! Requests to a group's coordinator, asked again while it refuses them for the moment.
 
-use super::{Admin, Named, LOOK};
+use super::{raw, Admin, Named, LOOK};
 use crate::rdk::errno::{Error, ErrorCode, Result};
 
 /// The coordinator is being made or loaded, or has moved. Java's admin client asks again after
@@ -24,6 +24,11 @@ impl Admin<'_> {
     fn again(&self, e: &Error) -> bool {
         let again = passes(e.code) && !self.give_up.is_said() && self.left() > 0;
         if again {
+            if e.code == ErrorCode::NOT_COORDINATOR {
+                // librdkafka would ask the same broker for ever.
+                // SAFETY: the client is valid.
+                unsafe { raw::kafka_forget_coordinators(self.client.as_ptr()) }
+            }
             std::thread::sleep(LOOK);
         }
         again
