@@ -33,8 +33,8 @@ namespace eval helper {
     # Faults of the package that only Apache Kafka shows, and where they are described. Who mends
     # one removes its line here, and its constraint from the tests.
     variable knownFaults {
-        fault_not_leader "NOT_LEADER of a topic just made is not tried again (issue 19, kind 8)"
-        fault_consumer_commit "KIP-848: on a busy broker what was committed in a revoke comes twice, or close takes 5 s (issue 19, kinds 4 and 13)"
+        fault_not_leader "NOT_LEADER of a topic just made is not tried again"
+        fault_consumer_commit "KIP-848: on a busy broker what was committed in a revoke comes twice, or close takes 5 s"
         fault_unknown_stays "a topic that a handle's watermarks did not find stays unknown to them when it is made"
     }
 }

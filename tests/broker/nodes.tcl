@@ -88,6 +88,7 @@ proc nodes::stop {n} {
     variable output
     variable pipes
     if {[info exists pipes($n)]} {
+        # It may have ended meanwhile; and what it said is wanted also if its pipe stays open.
         catch {exec sh -c {kill -s KILL "$1" 2>/dev/null} sh [lindex [pid $pipes($n)] 0]}
         catch {waitFor "\[info exists ::nodes::status($n)\]"}
     }
