@@ -46,6 +46,7 @@ namespace eval all {
     variable running 0
     variable runs               ;# pipe,field -> value, of each file that runs
     variable total {passed 0 failed 0 skipped 0}
+    variable failures {}        ;# file: what failed
     variable good {}            ;# file -> how many of its runs passed
     variable ended {}           ;# file -> how many of its runs have ended
     variable change 0           ;# is written whenever a file has ended
@@ -60,6 +61,7 @@ proc all::main {words} {
     variable jobs
     variable repeat
     variable total
+    variable failures
     while {[lindex $words 0] in {-but -deadline -dir -jobs -repeat -under}} {
         set words [lassign $words option value]
         switch -- $option {
@@ -73,6 +75,8 @@ proc all::main {words} {
     }
     set files [chosen $words]
     if {$jobs eq ""} {set jobs [usualJobs $files]}
+    # An error in a callback would leave the loop below waiting for ever.
+    interp bgerror {} [namespace which broken]
 
     # So that `tclsh tests/all.tcl` works without make's environment.
     if {![info exists ::env(TCLLIBPATH)]} {
@@ -83,6 +87,8 @@ proc all::main {words} {
     runAll [lrepeat $repeat {*}$beside] $jobs
     runAll [lrepeat $repeat {*}$alone] 1
 
+    # Once more at the end, where a reader of a long log looks first.
+    foreach line $failures {puts "failed: $line"}
     dict with total {
         set line "$passed passed, $failed failed"
         if {$skipped} {append line ", $skipped skipped"}
@@ -95,6 +101,12 @@ proc all::main {words} {
 proc all::wrong {message} {
     puts stderr "all.tcl: $message"
     exit 2
+}
+
+# broken message options -- end at an error of this program's own.
+proc all::broken {message options} {
+    puts stderr "all.tcl: [dict get $options -errorinfo]"
+    exit 3
 }
 
 # count option value -- the value, if it is a number of files or runs.
@@ -277,7 +289,11 @@ proc all::tell {file result} {
     variable repeat
     variable good
     variable ended
+    variable failures
     set failed [expr {[dict get $result counts failed] > 0}]
+    if {$failed} {
+        foreach line [whatFailed $result] {lappend failures "[nameOf $file]: $line"}
+    }
     if {$repeat == 1 || $failed} {report $file $result}
     if {$repeat == 1} return
     dict incr good $file [expr {!$failed}]
@@ -307,6 +323,28 @@ proc all::report {file result} {
         }
     }
     flush stdout
+}
+
+# whatFailed result -- a line for each test that failed in a run: its name, and the error or the
+# beginning of the result; of a run that ended without a count, what was wrong with it.
+proc all::whatFailed {result} {
+    set lines {}
+    set output [dict get $result output]
+    set pattern {^==== (\S+) [^\n]*FAILED$(.*?)^==== \1 FAILED$}
+    foreach {- name block} [regexp -all -inline -lineanchor $pattern $output] {
+        if {[regexp {\n---- errorInfo: ([^\n]*)} $block - why]} {
+        } elseif {[regexp {\n---- Result was:\n(.*?)\n---- Result should} $block - why]} {
+            set why "result: $why"
+        } else {
+            set why "see above"
+        }
+        set why [string map {\n " "} $why]
+        if {[string length $why] > 300} {set why [string range $why 0 300]...}
+        lappend lines "$name: $why"
+    }
+    set verdict [dict get $result verdict]
+    if {![llength $lines] || ![string match "* failed" $verdict]} {lappend lines $verdict}
+    return $lines
 }
 
 # Tcl 9 throws on bytes that aren't UTF-8 unless told otherwise; a crashing
