@@ -3,15 +3,17 @@
 
 use std::path::Path;
 
-/// src/rdk/leader.rs and src/rdk/bound.rs say why. (scripts/static reads these lines.)
+/// src/rdk/leader.rs, src/rdk/bound.rs and src/rdk/watch.c say why. (scripts/static reads these lines.)
 const REPLACED: &[&str] = &[
     "rd_kafka_topic_leader_query0", //
     "rd_kafka_q_pop",
+    "rd_kafka_cgrp_op",
+    "rd_kafka_handle_OffsetFetch",
 ];
 
 /// What reads librdkafka's private structures; each file says why it is C.
 const PRIVATE: &[&str] = &[
-    "src/rdk/admin/coordinator.c",
+    "src/rdk/watch.c",
     "src/rdk/mock/cluster.c",
     "src/rdk/mock/groups.c",
     "src/rdk/mock/topics.c",

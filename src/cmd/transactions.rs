@@ -3,9 +3,9 @@
 //!
 //! Such a call goes on when the script stops waiting for it (its time is over, the script was
 //! cancelled), for nobody can take back what a broker was asked. So it runs on a thread of its own
-//! that keeps its outcome; the next call of the same subcommand joins it. librdkafka is always given
-//! the whole `transaction.timeout.ms`: its own documentation warns of shorter times, after which what
-//! it knows of a transaction may differ from what the broker knows.
+//! that keeps its outcome; the next call of the same subcommand joins it. librdkafka is given
+//! the whole `transaction.timeout.ms` (for offsets, what is left of it): its own documentation warns
+//! of shorter times, after which what it knows of a transaction may differ from what the broker knows.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -263,7 +263,8 @@ pub fn abort(c: &C<'_>) -> Out {
 /// partition that the subscriber has, the offset after the last message given to the script since
 /// the partition was assigned, or sought in.
 pub fn send_offsets(c: &C<'_>) -> Out {
-    let timeout = transaction_timeout(c.this.core());
+    // When the transaction's time is over the broker has aborted it: nobody needs its offsets then.
+    let timeout = c.this.transactions.left(c.this.core());
     let group = Group::find(c.interp, c.args.at(0)?)?;
     let list = if c.args.rest.is_empty() {
         group.given()?

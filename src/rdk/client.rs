@@ -12,6 +12,7 @@ use super::errno::{Error, ErrorCode, Result};
 use super::fork::Birth;
 use super::ptr::{cstring, string, ErrBuf};
 use super::queue::Queue;
+use super::watch::Watch;
 use super::{consumer, hooks, leader, raw, reaper, revive, Conf, Events, Hooks};
 
 /// What a client is for.
@@ -35,6 +36,8 @@ pub struct Client {
     hooks: usize,
     /// The watch over its brokers.
     brokers: usize,
+    /// The watch over what it waits for.
+    pub(super) watch: Arc<Watch>,
     /// What `add_brokers` was given.
     added: Mutex<BTreeSet<CString>>,
     birth: Birth,
@@ -100,6 +103,7 @@ impl Client {
             conf,
             hooks: id,
             brokers,
+            watch: Arc::new(Watch::new()),
             added: Mutex::default(),
             birth: Birth::here(),
             no_consumer_close: AtomicBool::new(true),
@@ -108,6 +112,9 @@ impl Client {
         });
         revive::begin(brokers, &client);
         leader::begin(&client);
+        if kind == Kind::Consumer {
+            client.watch();
+        }
         Ok(client)
     }
 
@@ -308,6 +315,7 @@ impl Drop for Client {
         leader::end(self.as_ptr());
         let rk = self.rk.as_ptr() as usize;
         let hooks = self.hooks;
+        let watch = self.watch.clone();
         let flags = match self.kind {
             Kind::Consumer if self.no_consumer_close.load(Ordering::Relaxed) => {
                 raw::NO_CONSUMER_CLOSE
@@ -323,7 +331,8 @@ impl Drop for Client {
             // SAFETY: this was the last owner: topics, queues, events and messages
             // each hold an `Arc`, so none of them is left.
             unsafe { raw::rd_kafka_destroy_flags(rk as *mut raw::rd_kafka_t, flags) };
-            // Not earlier: the ending threads still log.
+            // Not earlier: the ending threads still use it, and log.
+            drop(watch);
             hooks::unregister(hooks);
             reaper::gone();
         });

@@ -36,6 +36,7 @@ mod secrets;
 mod topic;
 mod trust;
 mod txn;
+mod watch;
 
 #[cfg(test)]
 mod testing;

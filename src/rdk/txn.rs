@@ -10,6 +10,7 @@ impl Client {
     /// Once, before the first transaction (`rd_kafka_init_transactions`).
     pub fn init_transactions(&self, timeout_ms: i32) -> Result<()> {
         self.need(Kind::Producer)?;
+        self.watch();
         // SAFETY: the handle is valid; the error is taken over.
         unsafe { Error::take(raw::rd_kafka_init_transactions(self.as_ptr(), timeout_ms)) }
     }
@@ -17,6 +18,7 @@ impl Client {
     /// Begins one (`rd_kafka_begin_transaction`).
     pub fn begin_transaction(&self) -> Result<()> {
         self.need(Kind::Producer)?;
+        self.watch();
         // SAFETY: as above.
         unsafe { Error::take(raw::rd_kafka_begin_transaction(self.as_ptr())) }
     }
@@ -24,6 +26,7 @@ impl Client {
     /// Flushes and commits it (`rd_kafka_commit_transaction`).
     pub fn commit_transaction(&self, timeout_ms: i32) -> Result<()> {
         self.need(Kind::Producer)?;
+        self.watch();
         // SAFETY: as above.
         unsafe { Error::take(raw::rd_kafka_commit_transaction(self.as_ptr(), timeout_ms)) }
     }
@@ -31,6 +34,7 @@ impl Client {
     /// Purges and aborts it (`rd_kafka_abort_transaction`).
     pub fn abort_transaction(&self, timeout_ms: i32) -> Result<()> {
         self.need(Kind::Producer)?;
+        self.watch();
         // SAFETY: as above.
         unsafe { Error::take(raw::rd_kafka_abort_transaction(self.as_ptr(), timeout_ms)) }
     }
@@ -44,6 +48,7 @@ impl Client {
         timeout_ms: i32,
     ) -> Result<()> {
         self.need(Kind::Producer)?;
+        self.watch();
         // SAFETY: handle, list and metadata are valid through the call; the error is
         // taken over.
         unsafe {

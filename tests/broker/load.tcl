@@ -223,9 +223,8 @@ proc load::copied {numbers} {
     set asked [clock milliseconds]
     # Its coordinator may be on its way to another node.
     variable places
-    variable fresh
     try {
-        set places [$fresh list_group_offsets $group(exactly) -timeout 2000]
+        set places [$nodes::admin list_group_offsets $group(exactly) -timeout 2000]
     } trap KAFKA {places} {return 0}
     foreach place $places {
         if {[lindex $place 0] eq $from} {set next([lindex $place 1]) [lindex $place 2]}
@@ -253,8 +252,6 @@ proc load::pass {{producing 1}} {
         }
     }
     foreach name $groups {await "$name reads on" [list load::all $numbers ::load::read,$name]}
-    # A handle that knows an earlier coordinator may ask that one (fault_not_coordinator in cluster.test).
-    variable fresh [[producer] admin #auto]
     await "exactly copies on" [list load::copied $numbers]
     return [expr {[clock milliseconds] - $began}]
 }

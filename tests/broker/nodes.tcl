@@ -111,8 +111,7 @@ proc nodes::coordinator {group} {
 }
 
 # ask word ... -- a call of an admin; what passes by itself, such as a coordinator on its way to another node, is
-# asked again, by a new handle: one that knows an earlier coordinator asks only that one
-# (fault_not_coordinator in cluster.test).
+# asked again.
 proc nodes::ask {args} {
     variable admin
     set end [expr {[clock milliseconds] + 60000}]
@@ -126,7 +125,6 @@ proc nodes::ask {args} {
         }
         load::take
         serveFor 100
-        set admin [[producer] admin #auto]
     }
 }
 

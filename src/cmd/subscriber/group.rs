@@ -13,7 +13,6 @@ use crate::tcl::Obj;
 impl Subscriber {
     /// Serves the group's events up to one that needs a call of the rebalance callback.
     pub(super) fn serve_group(&self, words: &mut Vec<Obj>) -> bool {
-        self.end_stall();
         // Looking at the group's queue counts as polling. Of a member that was put out because its
         // script does not read, it would make one that is in the group and does not read.
         while self.rebalance.borrow().is_none() && !self.left_alone.get() && !self.exceeded.get() {
@@ -32,7 +31,6 @@ impl Subscriber {
                 Event::Error(e) => {
                     let late = e.error.code == ErrorCode::MAX_POLL_EXCEEDED;
                     self.exceeded.set(late && !self.callback.is_set());
-                    self.note_stall(&e);
                     self.core.message_error(e);
                 }
                 Event::OffsetCommit { error: Some(e), partitions } => {
@@ -63,7 +61,6 @@ impl Subscriber {
     /// True when the rebalance callback is to be called first.
     fn begin_rebalance(&self, r: Rebalance, words: &mut Vec<Obj>) -> bool {
         let kind = Kind::of(&self.core.client, &r);
-        self.stall.forget();
         if r.code != ErrorCode::ASSIGN_PARTITIONS && r.code != ErrorCode::REVOKE_PARTITIONS {
             let error = rdk::Error::with_detail(r.code, "the group's rebalance failed");
             self.core.message_error(ClientError { error, topic: None, partition: None });

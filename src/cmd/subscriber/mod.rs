@@ -1,7 +1,6 @@
 //! `$subscriber`: a member of a consumer group, or a reader of assigned partitions.
 
 mod group;
-mod stall;
 mod turns;
 
 use std::cell::{Cell, RefCell};
@@ -44,8 +43,6 @@ pub struct Subscriber {
     left_alone: Cell<bool>,
     /// `max.poll.interval.ms` was exceeded, and the script has not read since.
     exceeded: Cell<bool>,
-    /// Partitions may lie still: see [`stall`].
-    stall: stall::Stall,
     /// The seeks under way: nothing is read meanwhile.
     pub seeks: RefCell<Vec<Arc<Seek>>>,
 }
@@ -264,7 +261,6 @@ impl Subscriber {
                 reports_ends,
                 left_alone: Cell::new(false),
                 exceeded: Cell::new(false),
-                stall: stall::Stall::default(),
                 seeks: RefCell::default(),
             }
         });

@@ -1,6 +1,6 @@
 //! Requests to a group's coordinator, asked again while it refuses them for the moment.
 
-use super::{raw, Admin, Named, LOOK};
+use super::{Admin, Named, LOOK};
 use crate::rdk::errno::{Error, ErrorCode, Result};
 
 /// The coordinator is being made or loaded, or has moved. Java's admin client asks again after
@@ -26,8 +26,7 @@ impl Admin<'_> {
         if again {
             if e.code == ErrorCode::NOT_COORDINATOR {
                 // librdkafka would ask the same broker for ever.
-                // SAFETY: the client is valid.
-                unsafe { raw::kafka_forget_coordinators(self.client.as_ptr()) }
+                self.client.forget_coordinators();
             }
             std::thread::sleep(LOOK);
         }

@@ -89,11 +89,6 @@ opaque! {
 }
 
 extern "C" {
-    /// coordinator.c; any thread may call it while the client is valid.
-    pub fn kafka_forget_coordinators(rk: *mut rd_kafka_t);
-}
-
-extern "C" {
     pub fn rd_kafka_AdminOptions_new(rk: *mut rd_kafka_t, for_api: c_int) -> *mut AdminOptions;
     pub fn rd_kafka_AdminOptions_destroy(options: *mut AdminOptions);
     pub fn rd_kafka_AdminOptions_set_broker(

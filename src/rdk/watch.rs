@@ -1,0 +1,59 @@
+//! What a client waits for is asked for again.
+//!
+//! watch.c says what librdkafka (2.12.1) leaves undone. Members of groups are watched from their beginning;
+//! whoever else may have to wait for a coordinator calls [`Client::watch`].
+
+use std::ptr::NonNull;
+
+use super::client::Client;
+use super::raw;
+
+#[repr(C)]
+struct Raw {
+    _private: [u8; 0],
+}
+
+extern "C" {
+    fn kafka_watch_new() -> *mut Raw;
+    fn kafka_watch_free(watch: *mut Raw);
+    fn kafka_watch(rk: *mut raw::rd_kafka_t, watch: *mut Raw);
+    fn kafka_forget_coordinators(rk: *mut raw::rd_kafka_t);
+}
+
+/// A client's watch. It has to outlive the client, whose threads use it.
+pub(super) struct Watch(NonNull<Raw>);
+
+// SAFETY: only librdkafka's threads use it, and it locks its timers.
+unsafe impl Send for Watch {}
+// SAFETY: as above.
+unsafe impl Sync for Watch {}
+
+impl Watch {
+    pub(super) fn new() -> Watch {
+        // SAFETY: takes nothing; what it returns is ours.
+        Watch(NonNull::new(unsafe { kafka_watch_new() }).unwrap_or_else(|| std::process::abort()))
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        // SAFETY: it is ours, and its client has been destroyed.
+        unsafe { kafka_watch_free(self.0.as_ptr()) }
+    }
+}
+
+impl Client {
+    /// Has the client look again, once a second, for what it waits for: a member of a group and a
+    /// transactional producer until its end, another client until it waits for nothing. May be called
+    /// again at any time.
+    pub(super) fn watch(&self) {
+        // SAFETY: the client is valid, and the watch outlives it.
+        unsafe { kafka_watch(self.as_ptr(), self.watch.0.as_ptr()) }
+    }
+
+    /// Has the client look for coordinators anew, from its next request on.
+    pub(super) fn forget_coordinators(&self) {
+        // SAFETY: the client is valid.
+        unsafe { kafka_forget_coordinators(self.as_ptr()) }
+    }
+}
