@@ -9,6 +9,9 @@
  *   if the coordinator refuses as a whole, or can't be reached in three tries, the partitions stay on the list
  *   of those that are being asked for until the next rebalance, and give nothing (librdkafka's issue 5586).
  *
+ * - The controller, to which an admin's requests about topics go (rd_kafka_broker_controller_async): likewise.
+ *   Each broker of a cluster in KRaft mode names some broker, and goes on naming a dead one for a while.
+ *
  * It also remembers a coordinator that answers NOT_COORDINATOR to an admin's request
  * (rd_kafka_t.rk_coord_cache), and follows null pointers after two such answers.
  *
@@ -31,11 +34,12 @@
 /* and after a refusal that does not pass by itself, of which the reader is told each time. */
 #define REFUSED 10000000
 
-/* A client's watch. Only the timer is used by more threads than librdkafka's main one. */
+/* A client's watch. Only what says so is used by more threads than librdkafka's main one. */
 typedef struct {
-        rd_kafka_timer_t timer;
+        rd_kafka_timer_t timer; /* used by all threads */
         rd_ts_t asked; /* since when committed offsets are awaited, or 0 */
         rd_ts_t still; /* since when there are partitions that nothing is done about, or 0 */
+        char calls;    /* an admin's call waits, or did since the last look; used by all threads */
 } watch_t;
 
 static rd_kafka_resp_err_t send_nothing(rd_kafka_broker_t *rkb, rd_kafka_op_t *rko, rd_kafka_replyq_t replyq,
@@ -103,6 +107,22 @@ static void look_for_transaction_coordinator(rd_kafka_t *rk) {
                 rd_kafka_txn_coord_query(rk, "coordinator still down");
                 rd_kafka_wrunlock(rk);
         }
+}
+
+/* An admin's call may wait for a controller that is dead: the brokers that live are asked for the next one. */
+static void look_for_controller(rd_kafka_t *rk) {
+        rd_kafka_broker_t *controller = NULL;
+        rd_bool_t up;
+
+        rd_kafka_rdlock(rk);
+        if (rk->rk_controllerid != -1)
+                controller = rd_kafka_broker_find_by_nodeid(rk, rk->rk_controllerid);
+        rd_kafka_rdunlock(rk);
+        up = controller && rd_kafka_broker_is_up(controller);
+        if (controller)
+                rd_kafka_broker_destroy(controller);
+        if (!up)
+                rd_kafka_metadata_refresh_brokers(rk, NULL, "the controller is down");
 }
 
 /* Whether the same question may well be answered later. */
@@ -209,6 +229,8 @@ static void look(rd_kafka_timers_t *timers, void *arg) {
         if (rd_kafka_terminating(rk))
                 return;
         look_for_coordinators(rk);
+        if (__atomic_exchange_n(&((watch_t *)arg)->calls, 0, __ATOMIC_RELAXED))
+                look_for_controller(rk);
         if (rd_kafka_is_transactional(rk))
                 look_for_transaction_coordinator(rk);
         if (rk->rk_cgrp) {
@@ -234,9 +256,12 @@ void kafka_watch_free(watch_t *watch) {
 
 /*
  * Has the client look again, from time to time, for what it waits for: a member of a group and a transactional
- * producer until its end, another client until it waits no more. Any thread may call it, at any time.
+ * producer until its end, another client until it waits no more. With `call`, an admin's call waits: it says so
+ * again and again. Any thread may call it, at any time.
  */
-void kafka_watch(rd_kafka_t *rk, watch_t *watch) {
+void kafka_watch(rd_kafka_t *rk, watch_t *watch, int call) {
+        if (call)
+                __atomic_store_n(&watch->calls, 1, __ATOMIC_RELAXED);
         schedule(rk, watch);
 }
 

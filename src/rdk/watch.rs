@@ -5,6 +5,8 @@
 
 use std::ptr::NonNull;
 
+use libc::c_int;
+
 use super::client::Client;
 use super::raw;
 
@@ -16,7 +18,7 @@ struct Raw {
 extern "C" {
     fn kafka_watch_new() -> *mut Raw;
     fn kafka_watch_free(watch: *mut Raw);
-    fn kafka_watch(rk: *mut raw::rd_kafka_t, watch: *mut Raw);
+    fn kafka_watch(rk: *mut raw::rd_kafka_t, watch: *mut Raw, call: c_int);
     fn kafka_forget_coordinators(rk: *mut raw::rd_kafka_t);
 }
 
@@ -48,7 +50,14 @@ impl Client {
     /// again at any time.
     pub(super) fn watch(&self) {
         // SAFETY: the client is valid, and the watch outlives it.
-        unsafe { kafka_watch(self.as_ptr(), self.watch.0.as_ptr()) }
+        unsafe { kafka_watch(self.as_ptr(), self.watch.0.as_ptr(), 0) }
+    }
+
+    /// The same while an admin's call waits, which may be for the controller as well: to be called
+    /// again and again until it ends.
+    pub(super) fn watch_call(&self) {
+        // SAFETY: as above.
+        unsafe { kafka_watch(self.as_ptr(), self.watch.0.as_ptr(), 1) }
     }
 
     /// Has the client look for coordinators anew, from its next request on.

@@ -14,6 +14,7 @@ namespace eval nodes {
     variable pipes              ;# number -> its pipe, until then
     variable kills 0            ;# how many nodes were killed,
     variable stops 0            ;# and stopped
+    variable away {}            ;# those that are away now
     variable patience 300000    ;# for the cluster to be whole, and for a command to end
     # A node starts while the whole load works, on a machine that may have much else to do.
     set ::env(KAFKA_START_SECONDS) [env KAFKA_START_SECONDS 240]
@@ -146,8 +147,17 @@ proc nodes::transactionCoordinator {id} {
 # command what node ... -- kill, stop or start these nodes at once.
 proc nodes::command {what args} {
     variable patience
+    variable away
+    set away [lsearch -all -inline -not -regexp $away ^([join $args |])\$]
+    if {$what ne "start"} {lappend away {*}$args}
     set begun [lmap node $args {begin {*}[env KAFKA_NODE] $node $what}]
     foreach n $begun {end $n $patience}
+}
+
+# revive -- start what a test that failed has left away.
+proc nodes::revive {} {
+    variable away
+    if {[llength $away]} {command start {*}$away}
 }
 
 # without what ms node ... -- kill or stop these nodes at once, leave them away for a time, and start them; the

@@ -3,7 +3,7 @@
 use super::{Admin, Named, LOOK};
 use crate::rdk::errno::{Error, ErrorCode, Result};
 
-/// The coordinator is being made or loaded, or has moved. Java's admin client asks again after
+/// The coordinator is being made or loaded, has moved or has gone. Java's admin client asks again after
 /// these codes until its time is over; librdkafka 2.12.1 gives them to the caller.
 pub(super) fn passes(code: ErrorCode) -> bool {
     matches!(
@@ -11,6 +11,7 @@ pub(super) fn passes(code: ErrorCode) -> bool {
         ErrorCode::NOT_COORDINATOR
             | ErrorCode::COORDINATOR_NOT_AVAILABLE
             | ErrorCode::COORDINATOR_LOAD_IN_PROGRESS
+            | ErrorCode::TRANSPORT
     )
 }
 

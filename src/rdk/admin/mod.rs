@@ -170,7 +170,7 @@ impl<'a> Admin<'a> {
         let queue = self.client.new_queue();
         send(self.client.as_ptr(), options.0.as_ptr(), queue.as_ptr());
         loop {
-            self.client.watch();
+            self.client.watch_call();
             // librdkafka answers at the request's time limit at the latest; it may be late by a
             // little, and an answer that is in the queue counts. Some requests have a later limit
             // there (see `Op::limit`): our clock ends these.
