@@ -42,6 +42,8 @@ pub struct Client {
     added: Mutex<BTreeSet<CString>>,
     birth: Birth,
     no_consumer_close: AtomicBool,
+    /// The partitions that librdkafka has paused for us.
+    pub(super) paused: Mutex<BTreeSet<(String, i32)>>,
     /// Closing was begun.
     pub(super) closing: Mutex<bool>,
     /// Why librdkafka did not begin closing.
@@ -107,6 +109,7 @@ impl Client {
             added: Mutex::default(),
             birth: Birth::here(),
             no_consumer_close: AtomicBool::new(true),
+            paused: Mutex::default(),
             closing: Mutex::new(false),
             refusal: OnceLock::new(),
         });

@@ -105,15 +105,19 @@ impl Client {
         }
     }
 
-    /// Replaces the assignment; `None` clears it (`rd_kafka_assign`).
+    /// Replaces the assignment; `None` clears it (`rd_kafka_assign`). Nothing of it is paused.
     pub fn assign(&self, list: Option<&PartitionList>) -> Result<()> {
+        if let Some(list) = list {
+            self.unpause(list)?;
+        }
         let _bound = self.bound();
         // SAFETY: the handle is valid, the list too or null; it is copied.
         ErrorCode(unsafe { raw::rd_kafka_assign(self.as_ptr(), raw_or_null(list)) }).ok()
     }
 
-    /// Adds to the assignment (`rd_kafka_incremental_assign`).
+    /// Adds to the assignment (`rd_kafka_incremental_assign`). Nothing of what is added is paused.
     pub fn incremental_assign(&self, list: &PartitionList) -> Result<()> {
+        self.unpause(list)?;
         let _bound = self.bound();
         // SAFETY: handle and list are valid; the list is copied, the error taken over.
         unsafe {
@@ -231,18 +235,52 @@ impl Client {
         ErrorCode(unsafe { raw::rd_kafka_offsets_store(self.as_ptr(), list.as_mut_ptr()) }).ok()
     }
 
-    /// Stops fetching the partitions; errors are in the list (`rd_kafka_pause_partitions`).
+    /// Stops fetching the partitions, until they are resumed or assigned anew; errors are in the list
+    /// (`rd_kafka_pause_partitions`).
     pub fn pause(&self, list: &mut PartitionList) -> Result<()> {
         self.need(Kind::Consumer)?;
+        let mut paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
         // SAFETY: as for `position`.
-        ErrorCode(unsafe { raw::rd_kafka_pause_partitions(self.as_ptr(), list.as_mut_ptr()) }).ok()
+        ErrorCode(unsafe { raw::rd_kafka_pause_partitions(self.as_ptr(), list.as_mut_ptr()) })
+            .ok()?;
+        for e in list.iter().filter(|e| e.error.is_none()) {
+            paused.insert((e.topic.to_owned(), e.partition));
+        }
+        Ok(())
     }
 
     /// Goes on fetching; errors are in the list (`rd_kafka_resume_partitions`).
     pub fn resume(&self, list: &mut PartitionList) -> Result<()> {
         self.need(Kind::Consumer)?;
+        let mut paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
         // SAFETY: as for `position`.
-        ErrorCode(unsafe { raw::rd_kafka_resume_partitions(self.as_ptr(), list.as_mut_ptr()) }).ok()
+        ErrorCode(unsafe { raw::rd_kafka_resume_partitions(self.as_ptr(), list.as_mut_ptr()) })
+            .ok()?;
+        for e in list.iter().filter(|e| e.error.is_none()) {
+            paused.remove(&(e.topic.to_owned(), e.partition));
+        }
+        Ok(())
+    }
+
+    /// A pause ends with the assignment, as in Java's consumer. librdkafka keeps it for as long as it knows
+    /// the partition, whoever has it meanwhile.
+    fn unpause(&self, list: &PartitionList) -> Result<()> {
+        let mut kept = PartitionList::new();
+        {
+            let paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
+            if paused.is_empty() {
+                return Ok(());
+            }
+            for e in list.iter() {
+                if paused.contains(&(e.topic.to_owned(), e.partition)) {
+                    kept.add(e.topic, e.partition)?;
+                }
+            }
+        }
+        if kept.is_empty() {
+            return Ok(());
+        }
+        self.resume(&mut kept)
     }
 
     /// Moves assigned partitions to the elements' offsets, waiting up to `timeout_ms`;
