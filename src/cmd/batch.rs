@@ -207,7 +207,7 @@ impl<R: Reading> Batch<R> {
             if let Err(e) = check_interrupt(interp) {
                 return Next::Fail(e.into());
             }
-            self.waiter.wait(self.deadline);
+            self.this.core().sleep(&mut self.waiter, self.deadline);
         }
     }
 }

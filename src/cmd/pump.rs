@@ -249,8 +249,7 @@ impl<S: Serve> Task for ServeTask<S> {
             if let Err(e) = check_interrupt(interp) {
                 return Next::Fail(e.into());
             }
-            let look = core.look_for_answer();
-            self.waiter.wait(self.deadline.into_iter().chain(look).min());
+            core.sleep(&mut self.waiter, self.deadline);
         }
     }
 }

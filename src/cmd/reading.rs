@@ -321,7 +321,7 @@ impl<R: Reading> Task for TimedCallback<R> {
             if let Err(e) = check_interrupt(interp) {
                 return Next::Fail(e.into());
             }
-            self.waiter.wait(self.deadline);
+            self.this.core().sleep(&mut self.waiter, self.deadline);
         }
     }
 }

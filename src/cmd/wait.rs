@@ -314,7 +314,7 @@ pub fn block<R: Send + 'static>(
         if let Some(result) = wait.look(core) {
             return result;
         }
-        wait.sleep();
+        wait.sleep(core);
     }
 }
 

@@ -61,8 +61,8 @@ impl<R> Wait<R> {
     }
 
     /// Waits for news.
-    pub fn sleep(&mut self) {
-        self.waiter.wait(self.end.map(|d| d + GRACE));
+    pub fn sleep(&mut self, core: &Core) {
+        core.sleep(&mut self.waiter, self.end.map(|d| d + GRACE));
     }
 }
 
@@ -110,7 +110,7 @@ impl<R: 'static> Task for WaitTask<R> {
             if let Some(e) = self.core.tokens.hopeless(self.wait.end) {
                 return Next::Fail(e.into());
             }
-            self.wait.sleep();
+            self.wait.sleep(&self.core);
         }
     }
 }

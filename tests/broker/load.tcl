@@ -16,8 +16,8 @@ namespace eval load {
     variable ending {}          ;# processes that were told to stop
 }
 
-# start ?-patience ms? -- new topics and groups, and all processes at work on them.
-proc load::start {args} {
+# start -- new topics and groups, and all processes at work on them.
+proc load::start {} {
     variable partitions
     variable rate
     variable groups
@@ -40,8 +40,6 @@ proc load::start {args} {
     variable places {}
     variable ending {}
     variable writer
-    array set options [list -patience 5000]
-    array set options $args
     foreach name {process heard marked aborted longest group} {array unset $name}
     array set heard {errors 0 rebalances 0 last,idempotent {} last,transactional {}}
     set ledger [checking::Ledger new [concat $groups exactly]]
@@ -67,7 +65,7 @@ proc load::start {args} {
         worker worker [list $from $group(worker) [nodes::pick [list $classic {group.protocol consumer}]]] \
         stream stream [list $from $partitions] \
         exactly exactly [list $from $to $group(exactly) [unique id] \
-            [nodes::pick [list $classic {group.protocol consumer}]] $options(-patience)] \
+            [nodes::pick [list $classic {group.protocol consumer}]]] \
     ] {
         set process($name) [childStart [set ::programs::$program] $bootstrap {*}$words]
     }

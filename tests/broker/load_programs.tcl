@@ -1,5 +1,5 @@
 # load_programs.tcl -- the programs that load.tcl runs as processes of their own: producers and readers as
-# a user would write them, with an error callback. Each says on stdout what it does, a line at a time:
+# a user would write them. Reads in a loop have no error callback, and end the process by what they throw. Each says on stdout what it does, a line at a time:
 #
 #     q SOURCE N                       it has made the messages 0 to N - 1 of that source
 #     a SOURCE N ...                   these were acknowledged (their transaction was committed)
@@ -20,10 +20,15 @@ namespace eval programs {}
 # What all of them begin with.
 set programs::common {
     proc master {args} {
+        set m [bare {*}$args]
+        $m error_callback {apply {e {puts "e [dict get $e code]"}}}
+        return $m
+    }
+    # bare ?key value ...? -- without an error callback, as most scripts are.
+    proc bare {args} {
         set m [kafka::kafka create #auto]
         $m logger none
         $m config bootstrap.servers $::bootstrap {*}$args
-        $m error_callback {apply {e {puts "e [dict get $e code]"}}}
         return $m
     }
     proc flags {options} {lindex [dict get $options -errorcode] end}
@@ -198,7 +203,8 @@ append programs::transactional {
 set programs::member $programs::common
 append programs::member {
     lassign $argv bootstrap topic group how settings
-    set s [[master group.id $group auto.offset.reset earliest auto.commit.interval.ms 500 {*}$settings] subscriber #auto]
+    set s [[[expr {$how eq "callback" ? "master" : "bare"}] group.id $group auto.offset.reset earliest \
+        auto.commit.interval.ms 500 {*}$settings] subscriber #auto]
     $s rebalance_callback {apply {e {
         puts "@ [dict get $e event] [lmap tp [dict get $e partitions] {lindex $tp 1}]"
     }}}
@@ -247,24 +253,17 @@ append programs::member {
         body {
             $s subscribe $topic
             while {![toStop]} {
-                try {
-                    $s consume_batch 200 200 m {
-                        if {[info exists m(error)]} {
-                            puts "x $m(code) in consume_batch"
-                        } else {
-                            took $m(partition) $m(timestamp) $m(payload)
-                        }
-                    }
-                } trap KAFKA {message options} {thrown $message $options}
+                $s consume_batch 200 200 m {
+                    if {[info exists m(error)]} {error "$m(code) $m(message)"}
+                    took $m(partition) $m(timestamp) $m(payload)
+                }
             }
             leave
         }
         list {
             $s subscribe $topic
             while {![toStop]} {
-                try {
-                    tookList [$s consume_list 200 500 -fields {payload partition timestamp}]
-                } trap KAFKA {message options} {thrown $message $options}
+                tookList [$s consume_list 200 500 -fields {payload partition timestamp}]
             }
             leave
         }
@@ -334,26 +333,20 @@ append programs::stream {
     vwait forever
 }
 
-# bootstrap from to group id settings patience -- as README's program for "exactly once". A call that is
-# said to pass by itself gets `patience` ms; then a new producer is made. With 0 it is called for
-# ever, as README does.
+# bootstrap from to group id settings -- as README's program for "exactly once".
 set programs::exactly $programs::common
 append programs::exactly {
-    lassign $argv bootstrap from to group id settings patience
+    lassign $argv bootstrap from to group id settings
     set s [[master group.id $group enable.auto.commit false auto.offset.reset earliest {*}$settings] subscriber #auto]
     set writing [master transactional.id $id transaction.timeout.ms 10000]
 
     proc again {args} {
-        set end [expr {[clock milliseconds] + $::patience}]
         while 1 {
             try {
                 return [{*}$args]
             } trap KAFKA {message options} {
                 thrown "[lindex $args 1]: $message" $options
                 if {"retriable" ni [flags $options]} {return -options $options $message}
-                if {$::patience && [clock milliseconds] > $end} {
-                    return -code error -errorcode {KAFKA GIVEN_UP fatal} $message
-                }
             }
             after 100
         }
@@ -394,12 +387,7 @@ append programs::exactly {
     $s subscribe $from
     set last [clock milliseconds]
     while {![toStop]} {
-        try {
-            set rows [$s consume_list 200 2000 -fields {payload partition timestamp}]
-        } trap KAFKA {message options} {
-            thrown $message $options
-            continue
-        }
+        set rows [$s consume_list 200 2000 -fields {payload partition timestamp}]
         if {![llength $rows]} {
             set last [clock milliseconds]
             continue

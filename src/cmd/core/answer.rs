@@ -12,7 +12,7 @@ use super::Core;
 use crate::cmd::faults;
 use crate::error::guiding_detail;
 use crate::rdk::{self, ErrorCode};
-use crate::tcl::event::{Source, Timer};
+use crate::tcl::event::{Source, Timer, Waiter};
 
 /// How long brokers may take before it is said that none answers.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -26,11 +26,18 @@ pub struct Hope {
     /// When it is said that there was none; nothing once there was one, or something else was said.
     until: Cell<Option<Instant>>,
     timer: RefCell<Option<Timer>>,
+    /// It was said that no broker is left, and has not been calm since.
+    dark: Cell<bool>,
 }
 
 impl Default for Hope {
     fn default() -> Hope {
-        Hope { made: Instant::now(), until: Cell::new(None), timer: RefCell::default() }
+        Hope {
+            made: Instant::now(),
+            until: Cell::new(None),
+            timer: RefCell::default(),
+            dark: Cell::new(false),
+        }
     }
 }
 
@@ -52,7 +59,7 @@ impl Hope {
 
 impl Core {
     /// Whether a broker has ever answered: the cluster's id comes with the first metadata.
-    fn answered(&self) -> bool {
+    pub(super) fn answered(&self) -> bool {
         self.client.cluster_id(0).is_some()
     }
 
@@ -73,6 +80,25 @@ impl Core {
         }
         self.say_no_answer();
         None
+    }
+
+    /// Waits for news until then, or without limit; what keeps them away is said meanwhile. Every blocking call
+    /// that serves its client waits here.
+    pub fn sleep(&self, waiter: &mut Waiter, until: Option<Instant>) {
+        let look = self.look_for_answer();
+        waiter.wait(until.into_iter().chain(look).min());
+    }
+
+    /// Says once an outage that no broker is left; the single ones are in the log already. `calm`: there was no
+    /// error for a while.
+    pub fn say_outage(&self, e: &rdk::Error, calm: bool) {
+        if calm {
+            self.hope.dark.set(false);
+        }
+        if e.code == ErrorCode::ALL_BROKERS_DOWN && !self.hope.dark.replace(true) {
+            self.hope.end();
+            self.logger.say(4, "NOBROKER", &self.live.name, guiding_detail(e));
+        }
     }
 
     /// A call has ended without what it was for: it is said at once if no broker has answered.

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use super::Core;
 use crate::cmd::hooks::Throttle;
 use crate::error::guiding_detail;
-use crate::rdk::{ClientError, Event, Reports};
+use crate::rdk::{self, ClientError, ErrorCode, Event, Reports};
 use crate::tcl::{event, Obj, Prefix};
 
 /// Events other than reports that wait for a turn: statistics and errors, which come slowly.
@@ -97,10 +97,18 @@ impl Core {
     }
 
     fn keep(&self, event: Event) {
+        let mut passes = false;
         let event = match event {
             Event::Error(mut e) => {
-                if !self.logger.faults.note_event(&e.error) {
+                let calm = !self.logger.faults.any();
+                let of_a_broker = self.logger.faults.note_event(&e.error);
+                passes = self.passes_by_itself(&e.error, of_a_broker);
+                e.error.retriable |= passes || e.error.code == ErrorCode::ALL_BROKERS_DOWN;
+                if !of_a_broker {
                     e.error = self.logger.faults.explain(e.error);
+                }
+                if passes && self.callbacks.error().is_none() {
+                    self.say_outage(&e.error, calm);
                 }
                 if !e.error.fatal && self.logger.faults.told(&e.error) {
                     return;
@@ -115,14 +123,26 @@ impl Core {
             Event::Stats(json) if self.callbacks.statistics().is_some() => {
                 self.keep_other(Kept::Statistics(json));
             }
-            Event::Error(e) => self.message_error(e),
+            Event::Error(e) if !passes => self.message_error(e),
             _ => {}
         }
     }
 
-    /// An error of our own, on librdkafka's way.
+    /// Whether a script that reads has nothing to do about an error but to read on: a broker can't be reached,
+    /// or none any more. Who may not enter, or trusts whom, does not pass by itself; and where no broker has
+    /// ever answered it is more likely that none will.
+    fn passes_by_itself(&self, e: &rdk::Error, of_a_broker: bool) -> bool {
+        let lasting = [ErrorCode::AUTHENTICATION, ErrorCode::SSL].contains(&e.code);
+        let all = e.code == ErrorCode::ALL_BROKERS_DOWN;
+        !e.fatal && !lasting && (of_a_broker || all && self.answered())
+    }
+
+    /// An error of our own, which the script has to act on.
     pub fn raise(&self, e: ClientError) {
-        self.keep(Event::Error(e));
+        match self.callbacks.error() {
+            Some(_) => self.keep_other(Kept::Error(e)),
+            None => self.message_error(e),
+        }
         self.again();
     }
 
