@@ -50,7 +50,9 @@ impl Needs {
         let stays = !new && conf.get("group.instance.id").is_some_and(|id| !id.is_empty());
         Needs {
             unsubscribe: !new && !stays && has("partition.assignment.strategy", "cooperative"),
+            // One that was put out joins again when it has answered the loss of its partitions.
             join: !stays
+                && !client.assignment_lost()
                 && !has_joined(client)
                 && client.subscription().is_ok_and(|topics| !topics.is_empty())
                 && client.cluster_id(0).is_some(),

@@ -57,6 +57,8 @@ pub fn subscribe(c: &C<'_>) -> Out {
 pub fn unsubscribe(c: &C<'_>) -> Out {
     c.this.need_group()?;
     c.this.core().client.unsubscribe()?;
+    // A member that was put out hears of its loss now, and won't come back.
+    c.this.heed_group();
     Ok(Flow::Empty)
 }
 

@@ -163,11 +163,18 @@ impl Subscriber {
         self.rebalance.borrow().as_ref().is_some_and(|p| !p.answered)
     }
 
+    /// Serves the group's events again, also those of a member that was put out for not reading.
+    pub fn heed_group(&self) {
+        self.exceeded.set(false);
+        self.core.again();
+    }
+
     /// Begins leaving the group.
     pub fn begin_close(&self, within: Duration) {
         if !self.core.is_open() {
             return;
         }
+        self.heed_group();
         self.core.begin_close(Some(within));
         if let Err(e) = self.core.live.begin_end() {
             self.core.logger.say(4, "CLOSE", &self.core.live.name, e.code.text());
