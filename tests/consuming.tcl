@@ -10,10 +10,10 @@ namespace eval consuming {
 # newSubscriber ?key value ...? -- a subscriber with a group of its own, unless
 # group.id is among the settings.
 proc consuming::newSubscriber {args} {
-    # In the embedded cluster every rebalance but a group's first lasts a second less
-    # than the session timeout.
-    set master [newMaster group.id [uniqueName group] session.timeout.ms 2000 \
-        heartbeat.interval.ms 100 {*}$args]
+    # By the protocol of KIP-848 the broker has the say in these.
+    set short {session.timeout.ms 2000 heartbeat.interval.ms 100}
+    if {"group.protocol" in $args} {set short {}}
+    set master [newMaster group.id [uniqueName group] {*}$short {*}$args]
     set subscriber [$master subscriber #auto]
     $master delete
     return $subscriber

@@ -11,7 +11,7 @@ use super::tps::{self, Need};
 use super::wait::{self, Manner};
 use super::{query, steer, transactions};
 use crate::error::{Error, Result};
-use crate::rdk::{self, Client, Elem, ErrorCode, Event, Offset, PartitionList};
+use crate::rdk::{self, Admin, Client, Elem, ErrorCode, Event, GiveUp, Offset, PartitionList};
 use crate::tcl::{Call, Flow, Obj, Outcome};
 
 type C<'a> = Call<'a, Subscriber>;
@@ -40,9 +40,35 @@ pub fn committed(c: &C<'_>) -> Out {
     wait::call(
         c.this.core(),
         manner,
-        move |client| client.committed(&mut list, timeout).map(|()| list),
+        move |client| ask_committed(client, &mut list, timeout).map(|()| list),
         |list| tps::outcome(&list, offset_list),
     )
+}
+
+/// Sets each offset to what the group has committed. Also while the member closes, in its rebalance callback:
+/// librdkafka (2.12.1, `rd_kafka_cgrp_op_serve`) puts such a question off then, until the end that waits
+/// for the callback. As an admin it asks without its group.
+pub fn ask_committed(
+    client: &Arc<Client>,
+    list: &mut PartitionList,
+    timeout: i32,
+) -> rdk::Result<()> {
+    if !client.is_closing() {
+        return client.committed(list, timeout);
+    }
+    let conf = client.conf();
+    let group = conf.get("group.id").unwrap_or_default();
+    // As a member asks: `read_committed` waits for transactions that are open.
+    let stable = conf.get("isolation.level").is_none_or(|level| level == "read_committed");
+    let admin = Admin::new(client, timeout, GiveUp::default());
+    let found = admin.list_group_offsets(&group, Some(list), stable)?;
+    for i in 0..list.len() {
+        let answer = list.get(i).and_then(|e| found.find(e.topic, e.partition));
+        let answer = answer.and_then(|at| found.get(at));
+        list.set_offset(i, answer.as_ref().map_or(Offset::INVALID, |e| e.offset));
+        list.set_error(i, answer.and_then(|e| e.error));
+    }
+    Ok(())
 }
 
 /// `position ?tp ...?`: `{topic partition offset}` each, the offset after the last message that the
@@ -107,14 +133,14 @@ pub fn lag(c: &C<'_>) -> Out {
 
 /// Turns positions into distances from the end. One request to each leader tells the ends; more are
 /// sent only for partitions whose position isn't known here.
-fn lags(client: &Client, mut list: PartitionList, timeout: i32) -> rdk::Result<PartitionList> {
+fn lags(client: &Arc<Client>, mut list: PartitionList, timeout: i32) -> rdk::Result<PartitionList> {
     let mut ends = list.clone();
     for i in 0..ends.len() {
         ends.set_offset(i, Offset::END);
     }
     query::list_offsets(client, &mut ends, timeout)?;
     let known = |n: i64| !matches!(n, Offset::INVALID | Offset::STORED);
-    fill_in(&mut list, |e| !known(e.offset), |ask| client.committed(ask, timeout))?;
+    fill_in(&mut list, |e| !known(e.offset), |ask| ask_committed(client, ask, timeout))?;
     let reset = steer::reset_offset(client);
     for i in 0..list.len() {
         if list.get(i).is_some_and(|e| !known(e.offset) && e.error.is_none()) {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::core::Core;
 use super::info::QUERY;
+use super::offsets;
 use super::pump::{deadline, Serve};
 use super::reader::Reader;
 use super::rebalance::Kind;
@@ -181,7 +182,7 @@ struct Job {
 }
 
 impl Job {
-    fn run(&mut self, client: &Client, timeout: i32) -> rdk::Result<PartitionList> {
+    fn run(&mut self, client: &Arc<Client>, timeout: i32) -> rdk::Result<PartitionList> {
         if let Some(before) = self.before.take() {
             before.wait();
         }
@@ -198,7 +199,7 @@ impl Drop for Job {
 
 /// Seeks in the partitions that have no error, and tells what became of each: `TIMED_OUT` for those
 /// that will go there, but later. One without an error has been asked to go there.
-fn seek_all(client: &Client, list: &mut PartitionList, timeout: i32) -> rdk::Result<()> {
+fn seek_all(client: &Arc<Client>, list: &mut PartitionList, timeout: i32) -> rdk::Result<()> {
     let end = deadline(timeout);
     let left = || match end {
         None => -1,
@@ -246,7 +247,7 @@ fn seek_all(client: &Client, list: &mut PartitionList, timeout: i32) -> rdk::Res
 
 /// Puts the group's offset where `stored` is asked for. librdkafka refuses to seek there, and drops
 /// what it has fetched all the same: those messages would be skipped.
-fn resolve_stored(client: &Client, list: &mut PartitionList, timeout: i32) -> rdk::Result<()> {
+fn resolve_stored(client: &Arc<Client>, list: &mut PartitionList, timeout: i32) -> rdk::Result<()> {
     let mut places = Vec::new();
     let mut ask = PartitionList::new();
     for (i, e) in list.iter().enumerate() {
@@ -259,7 +260,7 @@ fn resolve_stored(client: &Client, list: &mut PartitionList, timeout: i32) -> rd
         return Ok(());
     }
     // A failure is theirs alone: the others are sought in all the same.
-    let failed = client.committed(&mut ask, timeout).err().map(|e| e.code);
+    let failed = offsets::ask_committed(client, &mut ask, timeout).err().map(|e| e.code);
     for (i, e) in places.into_iter().zip(ask.iter()) {
         let offset = match e.offset {
             n if n >= 0 => Some(n),

@@ -318,6 +318,11 @@ impl Client {
         begun
     }
 
+    /// Whether closing was begun.
+    pub fn is_closing(&self) -> bool {
+        *self.closing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether closing has ended (`rd_kafka_consumer_closed`), or was refused.
     pub fn closed(&self) -> bool {
         // SAFETY: the handle is valid.

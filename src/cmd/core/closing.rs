@@ -49,6 +49,13 @@ impl Core {
         }
     }
 
+    /// A callback that the closing had to wait for took that long: its time does not count.
+    pub fn pause_close(&self, took: Duration) {
+        if let Life::Closing { deadline: Some(deadline) } = self.life.get() {
+            self.extend_close((deadline + took).saturating_duration_since(Instant::now()));
+        }
+    }
+
     /// Whether the closing's time is over.
     pub fn overdue(&self) -> bool {
         match self.life.get() {

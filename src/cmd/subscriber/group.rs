@@ -70,7 +70,8 @@ impl Subscriber {
         }
         let callback = self.rebalance_callback.get().filter(|_| self.core.can_call());
         let dict = kind.dict(&r.partitions);
-        let pending = Pending { kind, list: r.partitions, answered: false };
+        let since = Instant::now();
+        let pending = Pending { kind, list: r.partitions, answered: false, since };
         *self.rebalance.borrow_mut() = Some(pending);
         match callback {
             Some(prefix) => {
@@ -110,7 +111,8 @@ impl Subscriber {
     /// Completes the rebalance after its callback, whatever became of that.
     pub(super) fn complete_rebalance(&self) {
         let Some(pending) = self.rebalance.borrow_mut().take() else { return };
-        let Pending { kind, list, answered } = pending;
+        let Pending { kind, list, answered, since } = pending;
+        self.core.pause_close(since.elapsed());
         let done = match kind {
             _ if answered => Ok(()),
             Kind::Assign => self.take_assignment(&list),

@@ -53,6 +53,8 @@ pub struct Pending {
     pub list: PartitionList,
     /// The callback assigned by itself.
     pub answered: bool,
+    /// When its callback began.
+    pub since: Instant,
 }
 
 /// Reading, as a member of a group or without.

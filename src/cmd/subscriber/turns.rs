@@ -77,7 +77,8 @@ impl Serve for Subscriber {
         self.reader.hand_over();
         self.keep_alive();
         if let Life::Closing { .. } = self.core.life.get() {
-            if self.core.client.closed() || self.core.overdue() {
+            // The group waits for a rebalance callback that runs, and the closing for the group.
+            if self.core.client.closed() || (self.core.overdue() && !self.is_asked()) {
                 self.finish();
             }
         }
