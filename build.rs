@@ -3,17 +3,21 @@
 
 use std::path::Path;
 
-/// src/rdk/leader.rs, src/rdk/bound.rs and src/rdk/watch.c say why. (scripts/static reads these lines.)
+/// src/rdk/leader.rs, src/rdk/bound.rs, src/rdk/watch.c and src/rdk/marks.c say why. (scripts/static reads these lines.)
 const REPLACED: &[&str] = &[
     "rd_kafka_topic_leader_query0", //
     "rd_kafka_q_pop",
     "rd_kafka_cgrp_op",
     "rd_kafka_handle_OffsetFetch",
+    "rd_kafka_msgset_parse",
+    "rd_kafka_op_new_ctrl_msg",
+    "rd_kafka_toppar_fetch_decide",
 ];
 
 /// What reads librdkafka's private structures; each file says why it is C.
 const PRIVATE: &[&str] = &[
     "src/rdk/watch.c",
+    "src/rdk/marks.c",
     "src/rdk/mock/cluster.c",
     "src/rdk/mock/groups.c",
     "src/rdk/mock/topics.c",

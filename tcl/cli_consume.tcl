@@ -9,7 +9,7 @@ namespace eval ::kafka::cli {
 proc ::kafka::cli::Do.consume {options words} {
     variable c
     array unset c
-    array set c {count 0 ends {} done {} stop "" start "" begun {}}
+    array set c {count 0 done {} last {} stop "" start "" begun {}}
     set c(most) [Number $options -c 1 0]
     set c(format) [Formatter $options]
     set c(unbuffered) [dict exists $options -u]
@@ -39,7 +39,7 @@ proc ::kafka::cli::Do.consume {options words} {
         } else {
             set reader [ReadTopic $master $options $topic $partitions]
         }
-        ReadAll $reader $group
+        ReadAll $reader $group $options
     } finally {
         Clear
     }
@@ -97,9 +97,19 @@ proc ::kafka::cli::ReadTopic {master options topic partitions} {
     }
     set c(object) [$consumer new_topic ::kafka::cli::topic $topic]
     set queue [$consumer create_queue ::kafka::cli::queue]
+    if {$c(exit)} {Ends $consumer [lmap partition $partitions {list $topic $partition}] $options}
     dict for {partition start} $starts {$c(object) start_queue $partition $start $queue}
     set c(partitions) [llength $partitions]
     return $queue
+}
+
+# Ends handle places options -- remember where partitions end now, for -e: what is written from here on is not read.
+proc ::kafka::cli::Ends {handle places options} {
+    variable c
+    foreach place $places {
+        if {[dict exists $c(last) $place]} continue
+        dict set c(last) $place [lindex [$handle watermarks -timeout [Wait $options 5] {*}$place] 1]
+    }
 }
 
 # ReadGroup master options topics -- become a member of a group.
@@ -118,7 +128,7 @@ proc ::kafka::cli::Rebalanced {event} {
     set partitions [lmap tp [dict get $event partitions] {lrange $tp 0 1}]
     Note "[dict get $event event]: [join [lmap tp $partitions {join $tp /}] {, }]"
     foreach tp $partitions {
-        dict unset c(ends) $tp
+        dict unset c(done) $tp
         if {[dict get $event event] ne "assign" || $c(start) in {"" stored} || [dict exists $c(begun) $tp]} {
             continue
         }
@@ -128,8 +138,8 @@ proc ::kafka::cli::Rebalanced {event} {
     }
 }
 
-# ReadAll reader group -- read until it is time to end.
-proc ::kafka::cli::ReadAll {reader group} {
+# ReadAll reader group options -- read until it is time to end.
+proc ::kafka::cli::ReadAll {reader group options} {
     variable c
     variable fields
     set client [expr {$group ? $reader : "::kafka::cli::consumer"}]
@@ -149,6 +159,7 @@ proc ::kafka::cli::ReadAll {reader group} {
             if {$interrupted} break
             return -options $problem $message
         }
+        if {$group && $c(exit)} {Ends $reader [lmap tp [$reader assignment] {lrange $tp 0 1}] $options}
         if {[llength $list]} {
             if {$c(stop) eq "" && !$c(exit) && !$c(unbuffered)} {
                 Write $list
@@ -160,7 +171,7 @@ proc ::kafka::cli::ReadAll {reader group} {
         }
         if {$group} {
             # Others may take partitions over, so that those left are all at their ends.
-            if {$c(exit) && [dict size $c(ends)] && [dict size $c(ends)] == [llength [$reader assignment]]} break
+            if {$c(exit) && [dict size $c(done)] && [dict size $c(done)] == [llength [$reader assignment]]} break
         } elseif {[dict size $c(done)] == $c(partitions)} {
             break
         }
@@ -187,31 +198,52 @@ proc ::kafka::cli::Write {list} {
 # WriteUntil list group -- as Write, and mind the ends.
 proc ::kafka::cli::WriteUntil {list group} {
     variable c
+    set before $c(done)
     foreach {topic partition offset timestamp type headers key payload nulls broker end} $list {
         set place [list $topic $partition]
-        # What comes after the end of a partition, as it was when that was reached, is left out.
-        if {[dict exists $c(done) $place]} {continue}
+        # What comes after the end of a partition is left out.
+        if {[dict exists $c(done) $place]} continue
         if {$end ne ""} {
             Note "end of topic $topic partition $partition at offset $offset"
-            dict set c(ends) $place 1
-            if {$c(exit) && !$group} {Finish $place}
+            if {$c(exit)} {dict set c(done) $place $offset}
             continue
         }
-        dict unset c(ends) $place
+        if {$c(exit) && $offset >= [dict get $c(last) $place]} {
+            dict set c(done) $place [dict get $c(last) $place]
+            continue
+        }
         if {$c(stop) ne "" && $timestamp ne "" && $timestamp >= $c(stop)} {
-            Finish $place
+            dict set c(done) $place $offset
             continue
         }
         Put [apply $c(format) $topic $partition $offset $timestamp $type $headers $key $payload \
             $nulls $broker]
         incr c(count)
         if {$c(unbuffered)} {Flush}
+        if {$c(exit) && $offset + 1 >= [dict get $c(last) $place]} {
+            Note "end of topic $topic partition $partition at offset [expr {$offset + 1}]"
+            dict set c(done) $place [expr {$offset + 1}]
+        }
+    }
+    dict for {place next} $c(done) {
+        if {![dict exists $before $place]} {Finish $place $next $group}
     }
 }
 
-# Finish place -- read no more of a partition.
-proc ::kafka::cli::Finish {place} {
+# Finish place next group -- read no more of a partition. More of it may have been read than was written out: for
+# the group it ends here.
+proc ::kafka::cli::Finish {place next group} {
     variable c
-    dict set c(done) $place 1
-    $c(object) pause [lindex $place 1]
+    if {$group} {
+        subscriber pause $place
+        subscriber seek [list {*}$place $next]
+        subscriber store [list {*}$place $next]
+        return
+    }
+    set partition [lindex $place 1]
+    $c(object) pause $partition
+    if {$c(start) eq "stored" && $next > 0} {
+        $c(object) seek $partition $next
+        $c(object) store_offset $partition [expr {$next - 1}]
+    }
 }

@@ -4,7 +4,7 @@
 package require Tcl 8.6-
 
 oo::class create ::kafka::json::Consumer {
-    variable Handle Svc Topics BatchSize Timeout Commit Log Stopping Seconds Times Count
+    variable Handle Svc Topics BatchSize Timeout Commit Committed Log Stopping Seconds Times Count
 
     constructor {args} {
         set options [::kafka::common::Options [list {*}$::kafka::common::clientOptions \
@@ -15,6 +15,7 @@ oo::class create ::kafka::json::Consumer {
         set BatchSize [dict get $options -batch_size]
         set Timeout [dict get $options -timeout]
         set Commit [dict get $options -commit]
+        set Committed {}
         set Log [dict get $options -log]
         if {![llength $Topics]} {
             ::kafka::common::Bad {expected at least one topic for -topics but got ""}
@@ -55,6 +56,11 @@ oo::class create ::kafka::json::Consumer {
             set list [$Handle consume_list $Timeout $BatchSize -min $BatchSize]
             # Timers may call stop.
             if {![llength $list]} {
+                # What is no message (the marks of transactions, say) is passed over all the same.
+                if {$Commit && [llength [set places [my Places {}]]]} {
+                    $Handle commit -async {*}$places
+                    my Keep $places
+                }
                 update
                 continue
             }
@@ -70,9 +76,9 @@ oo::class create ::kafka::json::Consumer {
                 return -options [dict incr problem -level] $result
             }
             if {$Commit} {
-                $Handle commit {*}[lmap tp [dict keys $offsets] {
-                    list {*}$tp [expr {[lindex [dict get $offsets $tp] 1] + 1}]
-                }]
+                set places [my Places $offsets]
+                $Handle commit {*}$places
+                my Keep $places
             }
             set Seconds [expr {$Seconds + ([clock microseconds] - $start) / 1e6}]
             incr Times
@@ -83,6 +89,31 @@ oo::class create ::kafka::json::Consumer {
             update
         }
         return $processed
+    }
+
+    # Places offsets -- {topic partition offset} to commit when all that was read is handled, the last
+    # batch with these offsets.
+    method Places {offsets} {
+        set places {}
+        dict for {tp ends} $offsets {dict set places $tp [expr {[lindex $ends 1] + 1}]}
+        foreach tp [$Handle position] {
+            lassign $tp topic partition offset
+            set tp [list $topic $partition]
+            if {$offset eq "invalid"} continue
+            if {[dict exists $places $tp]} {
+                dict set places $tp [expr {max($offset, [dict get $places $tp])}]
+            } elseif {![dict exists $Committed $tp] || [dict get $Committed $tp] != $offset} {
+                dict set places $tp $offset
+            }
+        }
+        set tps {}
+        dict for {tp offset} $places {lappend tps [list {*}$tp $offset]}
+        return $tps
+    }
+
+    # Keep places -- they were committed.
+    method Keep {places} {
+        foreach tp $places {dict set Committed [lrange $tp 0 1] [lindex $tp 2]}
     }
 
     # stop -- have process return after the batch in hand.

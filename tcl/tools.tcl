@@ -219,7 +219,7 @@ proc ::kafka::tools::Plan {admin group places kind number end} {
 # lag group ?-admin cmd? ?-timeout ms? -- how far the group is behind: a dict from
 # {topic partition} to `offset end lag ?member_id client_id host?`, of all partitions
 # that have a committed offset or a reader. Where nothing is committed, `offset` is
-# `invalid` and all messages that there are count. A partition that is gone has `error`,
+# `invalid` and all messages that there are count; deleted ones never do. A partition that is gone has `error`,
 # its code, instead of `end` and `lag`.
 proc ::kafka::tools::lag {group args} {
     Options "kafka::tools::lag group" $args {-admin {} -timeout 30000}
@@ -241,11 +241,7 @@ proc ::kafka::tools::lag {group args} {
         }
         set places [lsort -index 0 [lsort -integer -index 1 [dict keys $committed]]]
         set latest [Known $admin $places latest $end]
-        set bare [lmap place $places {
-            if {[dict get $committed $place] ne "invalid"} {continue}
-            set place
-        }]
-        set earliest [Known $admin $bare earliest $end]
+        set earliest [Known $admin $places earliest $end]
         set result {}
         foreach place $places {
             set offset [dict get $committed $place]
@@ -255,13 +251,12 @@ proc ::kafka::tools::lag {group args} {
                 dict set row error [dict get $last code]
             } else {
                 set high [dict get $last offset]
-                set from $offset
-                if {$offset eq "invalid"} {
-                    set from $high
-                    if {[dict exists $earliest $place offset]} {
-                        set from [dict get $earliest $place offset]
-                    }
+                set low $high
+                if {[dict exists $earliest $place offset]} {
+                    set low [dict get $earliest $place offset]
                 }
+                # What was deleted is not to come any more.
+                set from [expr {$offset eq "invalid" ? $low : max($low, $offset)}]
                 dict set row end $high
                 dict set row lag [expr {max(0, $high - $from)}]
             }

@@ -23,7 +23,7 @@ proc ::kafka::worker::Told {object method args} {
 }
 
 oo::class create ::kafka::Worker {
-    variable Options Topics State Sub Dead Generation Queue Since Order Acked Target \
+    variable Options Topics State Sub Dead Generation Queue Since Order Acked Given Target \
         Confirmed Paused Lanes Busy Coroutines Woken Last Committing CommitTimer Timers Threads \
         LaneThread Running Attempts Reason
 
@@ -96,6 +96,7 @@ oo::class create ::kafka::Worker {
         $Sub callback [list [self namespace]::my Arrived]
         my StartThreads
         my Subscribe
+        my Later pass 2000 PassOn
         return
     }
 
@@ -248,7 +249,7 @@ oo::class create ::kafka::Worker {
     }
 
     method Clear {} {
-        foreach table {Generation Queue Since Order Acked Target Confirmed Paused Lanes Busy
+        foreach table {Generation Queue Since Order Acked Given Target Confirmed Paused Lanes Busy
                 Coroutines Woken Timers LaneThread} {
             unset -nocomplain $table
             array set $table {}

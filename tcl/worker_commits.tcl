@@ -48,8 +48,30 @@ oo::define ::kafka::Worker {
         }
     }
 
+    # Pass -- where all that has come of a partition is to be committed, offsets that are no messages
+    # (the marks of transactions, say) are passed over as well.
+    method Pass {} {
+        foreach tp [$Sub position] {
+            lassign $tp topic partition offset
+            set tp [list $topic $partition]
+            if {![info exists Target($tp)] || $offset eq "invalid" || [llength $Order($tp)]
+                    || $Target($tp) ne $Given($tp)} continue
+            set Given($tp) $offset
+            set Target($tp) $offset
+        }
+    }
+
+    # PassOn -- no message comes with them, so that somebody has to look.
+    method PassOn {} {
+        if {$State ne "running"} return
+        my Pass
+        if {[llength [my Uncommitted]]} {my CommitSoon}
+        my Later pass 2000 PassOn
+    }
+
     # Uncommitted -- {topic partition offset} of what is processed and not known to be committed.
     method Uncommitted {} {
+        my Pass
         set tps {}
         foreach tp [array names Target] {
             if {$Target($tp) ne $Confirmed($tp)} {lappend tps [list {*}$tp $Target($tp)]}

@@ -90,6 +90,7 @@ oo::define ::kafka::Worker {
         set Queue($tp) {}
         set Order($tp) {}
         set Acked($tp) {}
+        set Given($tp) ""
         set Target($tp) ""
         set Confirmed($tp) ""
         set Paused($tp) 0
@@ -98,7 +99,7 @@ oo::define ::kafka::Worker {
     }
 
     method Disown {tp} {
-        foreach table {Generation Queue Since Order Acked Target Confirmed Paused} {
+        foreach table {Generation Queue Since Order Acked Given Target Confirmed Paused} {
             unset -nocomplain ${table}($tp)
         }
         set lane [my Lane $tp]

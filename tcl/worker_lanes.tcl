@@ -11,6 +11,7 @@ oo::define ::kafka::Worker {
         if {![llength $Queue($tp)]} {set Since($tp) [clock milliseconds]}
         lappend Queue($tp) $message
         lappend Order($tp) [dict get $message offset]
+        set Given($tp) [expr {[dict get $message offset] + 1}]
         if {!$Paused($tp) && [llength $Order($tp)] >= [my Bound]} {
             set Paused($tp) 1
             $Sub pause $tp

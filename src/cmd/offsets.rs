@@ -93,6 +93,7 @@ fn some_or_assigned(c: &C<'_>) -> Result<PartitionList> {
 }
 
 fn with_positions(reader: &Reader, mut list: PartitionList) -> PartitionList {
+    reader.pass_marks();
     for i in 0..list.len() {
         let Some(e) = list.get(i) else { continue };
         let offset = reader.position(e.topic, e.partition).unwrap_or(Offset::INVALID);
@@ -117,23 +118,32 @@ pub fn lag(c: &C<'_>) -> Out {
     if list.is_empty() {
         return Ok(wait::ready(core, manner.command, Obj::empty()));
     }
+    c.this.reader.pass_marks();
+    let mut begun = Vec::with_capacity(list.len());
     for i in 0..list.len() {
         let Some(e) = list.get(i) else { continue };
-        let next = c.this.reader.find(e.topic, e.partition).map_or(Offset::INVALID, |p| p.next());
+        let part = c.this.reader.find(e.topic, e.partition);
+        let next = part.as_ref().map_or(Offset::INVALID, |p| p.next());
+        begun.push(part.is_some_and(|p| p.read().is_some()));
         list.set_offset(i, next);
     }
     let timeout = manner.timeout;
     wait::call(
         core,
         manner,
-        move |client| lags(client, list, timeout),
+        move |client| lags(client, list, &begun, timeout),
         |list| tps::outcome(&list, offset_list),
     )
 }
 
 /// Turns positions into distances from the end. One request to each leader tells the ends; more are
-/// sent only for partitions whose position isn't known here.
-fn lags(client: &Arc<Client>, mut list: PartitionList, timeout: i32) -> rdk::Result<PartitionList> {
+/// sent only for partitions that were not `begun`: their place may be gone, or isn't known here.
+fn lags(
+    client: &Arc<Client>,
+    mut list: PartitionList,
+    begun: &[bool],
+    timeout: i32,
+) -> rdk::Result<PartitionList> {
     let mut ends = list.clone();
     for i in 0..ends.len() {
         ends.set_offset(i, Offset::END);
@@ -150,6 +160,7 @@ fn lags(client: &Arc<Client>, mut list: PartitionList, timeout: i32) -> rdk::Res
             }
         }
     }
+    reset_gone(client, &mut list, &ends, begun, timeout)?;
     let at_beginning = |e: &Elem<'_>| e.offset == Offset::BEGINNING;
     fill_in(&mut list, at_beginning, |ask| query::list_offsets(client, ask, timeout))?;
     for (i, end) in ends.iter().enumerate() {
@@ -165,6 +176,40 @@ fn lags(client: &Arc<Client>, mut list: PartitionList, timeout: i32) -> rdk::Res
         list.set_error(i, error);
     }
     Ok(list)
+}
+
+/// Has partitions that are to begin at an offset that their log does not have begin where they will.
+fn reset_gone(
+    client: &Client,
+    list: &mut PartitionList,
+    ends: &PartitionList,
+    begun: &[bool],
+    timeout: i32,
+) -> rdk::Result<()> {
+    let mut places = Vec::new();
+    let mut first = PartitionList::new();
+    for (i, e) in list.iter().enumerate() {
+        if !begun[i] && e.offset >= 0 && e.error.is_none() {
+            places.push(i);
+            first.add_offset(e.topic, e.partition, Offset::BEGINNING)?;
+        }
+    }
+    if first.is_empty() {
+        return Ok(());
+    }
+    query::list_offsets(client, &mut first, timeout)?;
+    for (i, first) in places.into_iter().zip(first.iter()) {
+        let (Some(e), Some(end)) = (list.get(i), ends.get(i)) else { continue };
+        if first.error.or(end.error).is_some() || (first.offset..=end.offset).contains(&e.offset) {
+            continue;
+        }
+        match steer::reset_offset(client) {
+            Some(Offset::BEGINNING) => list.set_offset(i, first.offset),
+            Some(place) => list.set_offset(i, place),
+            None => list.set_error(i, Some(ErrorCode::OFFSET_OUT_OF_RANGE)),
+        }
+    }
+    Ok(())
 }
 
 /// Asks about those elements that `open` picks, and puts offsets and errors where they belong.
@@ -194,6 +239,20 @@ pub fn group_metadata(c: &C<'_>) -> Out {
     Ok(Obj::bytes(&transactions::membership(c.this)?.to_bytes()?).into())
 }
 
+/// The offset after a message, as a list: behind what is no message there, as far as the script stands behind that.
+fn after_message(c: &C<'_>, word: &Obj, name: &str) -> Result<PartitionList> {
+    let mut list = tps::after_message(word, name)?;
+    c.this.reader.pass_marks();
+    for i in 0..list.len() {
+        let Some(e) = list.get(i) else { continue };
+        if let Some(part) = c.this.reader.find(e.topic, e.partition) {
+            let behind = part.behind(e.offset);
+            list.set_offset(i, behind);
+        }
+    }
+    Ok(list)
+}
+
 /// `commit ?-async? ?-timeout ms? ?-command prefix? ?-message dict? ?tp ...?`: without partitions,
 /// what counts as processed; the message in hand too.
 pub fn commit(c: &C<'_>) -> Out {
@@ -204,7 +263,7 @@ pub fn commit(c: &C<'_>) -> Out {
         Some(_) if !c.args.rest.is_empty() => {
             return Err(Error::argument("-message has its own topic-partition: give no others"));
         }
-        Some(word) => tps::after_message(word, "-message")?,
+        Some(word) => after_message(c, word, "-message")?,
         None => tps::parse(c.args.rest, Need::Offset)?,
     };
     let manner = Manner::from(&c.args, QUERY)?;
@@ -246,8 +305,9 @@ pub fn commit(c: &C<'_>) -> Out {
 pub fn store(c: &C<'_>) -> Out {
     let core = c.this.core();
     let first = c.args.at(0)?;
-    let list = if c.args.rest.is_empty() && tps::message(first).is_some() {
-        tps::after_message(first, "message")
+    let by_message = c.args.rest.is_empty() && tps::message(first).is_some();
+    let list = if by_message {
+        after_message(c, first, "message")
     } else {
         let words: Vec<Obj> = std::iter::once(first).chain(c.args.rest).cloned().collect();
         tps::parse(&words, Need::Offset)
@@ -265,7 +325,16 @@ pub fn store(c: &C<'_>) -> Out {
     }
     // What counts already would be stored later, and so in its place.
     c.this.reader.hand_over();
-    match core.client.store_offsets(&mut list) {
+    let done = core.client.store_offsets(&mut list);
+    if by_message {
+        // What is no message behind it is stored as soon as it is known.
+        for e in list.iter().filter(|e| e.error.is_none()) {
+            if let Some(part) = c.this.reader.find(e.topic, e.partition) {
+                part.set_stored(Some(e.offset));
+            }
+        }
+    }
+    match done {
         Err(e) if list.iter().all(|p| p.error.is_none()) => Err(e.into()),
         _ => Ok(tps::outcome(&list, |_| Obj::empty())?.into()),
     }

@@ -5,6 +5,9 @@
 //! their partition had when they were read: seek, stop, assign, revoke and loss start a new one, and
 //! what is of an older one is dropped when its turn comes. Messages of a paused partition are set
 //! aside and come first after `resume`, for librdkafka resumes after the last one that was read.
+//!
+//! Among the messages stand marks where a log has offsets that are none (src/rdk/marks.c). When a mark's turn comes
+//! the script was given all that lies before it, so its place passes on; no read gives a mark.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
@@ -59,7 +62,7 @@ pub struct Hand {
 
 /// Whether this is an error to be told, whatever has become of its partition.
 fn tells(m: &Message) -> bool {
-    m.error().is_some_and(|e| e != ErrorCode::PARTITION_EOF)
+    m.error().is_some_and(|e| e != ErrorCode::PARTITION_EOF && e != ErrorCode::NOOP)
 }
 
 impl Held {
@@ -75,6 +78,11 @@ impl Held {
     /// Whether this is the end of a partition and no message.
     pub fn is_end(&self) -> bool {
         self.message.error() == Some(ErrorCode::PARTITION_EOF)
+    }
+
+    /// Whether this stands for offsets that are no messages.
+    fn is_mark(&self) -> bool {
+        self.message.mark().is_some()
     }
 
     fn is_void(&self) -> bool {
@@ -190,8 +198,55 @@ impl Reader {
                 self.aside.borrow_mut().push(held);
                 continue;
             }
-            return Ok(Some(held));
+            match held.message.mark() {
+                Some(mark) => self.pass(&held, mark.next),
+                None => return Ok(Some(held)),
+            }
         }
+    }
+
+    /// A mark's turn has come.
+    fn pass(&self, held: &Held, next: i64) {
+        // What was given as a result counts at the next call, and this with it.
+        let mut hands = self.hands.borrow_mut();
+        let same =
+            |h: &&mut Hand| Arc::ptr_eq(&h.part, &held.part) && h.generation == held.generation;
+        let waits = hands.iter_mut().rev().find(same).map(|h| h.offset = next - 1).is_some();
+        drop(hands);
+        self.store.passed(&held.part, held.generation, next);
+        if waits {
+            return;
+        }
+        self.owes.set(true);
+    }
+
+    /// Passes over what is no message behind what the script was given last, as far as it is known: a script
+    /// that asks where it stands need not read first. What is in the script's hands is no place yet.
+    pub fn pass_marks(&self) {
+        let busy = self.current.borrow().as_ref().map(|h| h.part.part.clone());
+        self.pass_marks_but(busy);
+    }
+
+    fn pass_marks_but(&self, busy: Option<Arc<Part>>) {
+        if !self.batch.borrow().iter().any(Held::is_mark) {
+            return;
+        }
+        let mut held_up: Vec<Arc<Part>> = busy.into_iter().collect();
+        held_up.extend(self.aside.borrow().iter().map(|h| h.part.part.clone()));
+        let mut rest = VecDeque::new();
+        for held in self.batch.take() {
+            let open = !held_up.iter().any(|p| Arc::ptr_eq(p, &held.part));
+            match held.message.mark() {
+                Some(mark) if open && !held.is_void() => self.pass(&held, mark.next),
+                _ => {
+                    if open {
+                        held_up.push(held.part.part.clone());
+                    }
+                    rest.push_back(held);
+                }
+            }
+        }
+        *self.batch.borrow_mut() = rest;
     }
 
     /// The next message, if it was read already and nothing stands against giving it at once.
@@ -235,6 +290,19 @@ impl Reader {
                 continue;
             }
             let generation = part.generation();
+            if let Some(mark) = message.mark() {
+                let read = part.read();
+                part.set_read(mark.next);
+                if read.is_none() && mark.begins {
+                    part.set_start(mark.next);
+                }
+                // It has nothing to tell where reading goes on as it did.
+                if read == Some(mark.next) || (read.is_none() && mark.begins) {
+                    continue;
+                }
+                batch.push_back(Held { message, part, generation });
+                continue;
+            }
             // An end of partition stands at the offset of the next message.
             let offset = message.offset();
             part.set_read(if message.error().is_some() { offset } else { offset + 1 });
@@ -262,7 +330,7 @@ impl Reader {
             // A failure is the next read's to tell.
             let _ = self.fill();
         }
-        let held = |h: &&Held| !h.is_void() && !h.is_end();
+        let held = |h: &&Held| !h.is_void() && !h.is_end() && !h.is_mark();
         let read = self.batch.borrow().iter().filter(held).count();
         read + self.aside.borrow().iter().filter(held).count() + self.messages.len()
     }
@@ -327,6 +395,7 @@ impl Reader {
         if let Some(hand) = &*self.current.borrow() {
             self.count(hand);
         }
+        self.pass_marks_but(None);
     }
 
     fn count(&self, hand: &Hand) {
@@ -377,6 +446,8 @@ impl Reader {
             part.set_active(true);
             part.set_assigned(Offset::INVALID);
             part.set_start(e.offset);
+            // librdkafka forgets with the old assignment what was stored.
+            part.set_stored(None);
             let queue = self.client.partition_queue(e.topic, e.partition)?;
             queue.forward(Some(&self.messages));
         }
@@ -447,6 +518,7 @@ impl Reader {
     /// The partitions that are assigned, each with the offset after the last message that the script
     /// was given since it was assigned or sought in, if there was one.
     pub fn given(&self) -> Result<PartitionList> {
+        self.pass_marks();
         let mut list = PartitionList::new();
         let parts = self.parts.borrow();
         for part in parts.values().flat_map(HashMap::values).filter(|p| p.is_active()) {

@@ -21,8 +21,12 @@ pub struct Part {
     generation: AtomicU64,
     /// The offset after the last processed message, not handed over yet.
     pending: AtomicI64,
-    /// The offset after the last message that the script was given.
+    /// The offset after the last message that the script was given, and after what is no message there.
     position: AtomicI64,
+    /// Up to where all that the script was given counts as processed.
+    counted: AtomicI64,
+    /// The last offsets that are no messages and that were passed over: from the first, up to the second.
+    gap: (AtomicI64, AtomicI64),
     /// The offset that the script's `assign` gave, as librdkafka numbers it.
     assigned: AtomicI64,
     /// Where it was assigned or sought to, as librdkafka numbers it: the script goes on there while
@@ -50,6 +54,8 @@ impl Part {
             generation: AtomicU64::new(0),
             pending: AtomicI64::new(NONE),
             position: AtomicI64::new(NONE),
+            counted: AtomicI64::new(NONE),
+            gap: (AtomicI64::new(NONE), AtomicI64::new(NONE)),
             assigned: AtomicI64::new(Offset::INVALID),
             start: AtomicI64::new(Offset::INVALID),
             read: AtomicI64::new(NONE),
@@ -72,6 +78,8 @@ impl Part {
         self.generation.fetch_add(1, Ordering::AcqRel);
         self.cancel();
         self.position.store(NONE, Ordering::Release);
+        self.counted.store(NONE, Ordering::Release);
+        self.gap.1.store(NONE, Ordering::Release);
         self.start.store(Offset::INVALID, Ordering::Release);
         self.read.store(NONE, Ordering::Release);
     }
@@ -167,7 +175,31 @@ impl Part {
         self.position.store(next, Ordering::Release);
     }
 
-    /// The offset after the last message that the script was given, if there was one.
+    /// Passes over offsets that are no messages, up to `next`. Tells where the script stood before.
+    fn pass(&self, next: i64) -> Option<i64> {
+        let before = self.position();
+        // Several in a row are one gap.
+        if before != Some(self.gap.1.load(Ordering::Acquire)) {
+            self.gap.0.store(before.unwrap_or(NONE), Ordering::Release);
+        }
+        self.gap.1.store(next, Ordering::Release);
+        self.set_position(next);
+        before
+    }
+
+    /// The place behind a message whose next offset this is: behind what is no message there, as far as that
+    /// was passed over.
+    pub fn behind(&self, next: i64) -> i64 {
+        let (from, to) = (self.gap.0.load(Ordering::Acquire), self.gap.1.load(Ordering::Acquire));
+        if from != NONE && (from..to).contains(&next) {
+            to
+        } else {
+            next
+        }
+    }
+
+    /// The offset after the last message that the script was given, if there was one, or after what is no
+    /// message where it stands.
     pub fn position(&self) -> Option<i64> {
         Some(self.position.load(Ordering::Acquire)).filter(|p| *p != NONE)
     }
@@ -197,6 +229,30 @@ impl Store {
         if !self.enabled || !part.stores() || part.generation() != generation {
             return;
         }
+        part.counted.store(next, Ordering::Release);
+        self.collect(part, next);
+    }
+
+    /// The script passes over offsets that are no messages, up to `next`. If all that it was given before counts, it
+    /// counts from there on; where a script stores by itself, what it stored last has to be where it stood.
+    pub fn passed(&self, part: &Arc<Part>, generation: u64, next: i64) {
+        if part.generation() != generation {
+            return;
+        }
+        let before = part.pass(next);
+        if !part.stores() || before.is_some_and(|b| b >= next) {
+            return;
+        }
+        if self.enabled {
+            if before.is_none_or(|b| b == part.counted.load(Ordering::Acquire)) {
+                self.processed(part, generation, next);
+            }
+        } else if before.is_some() && part.stored() == before {
+            self.collect(part, next);
+        }
+    }
+
+    fn collect(&self, part: &Arc<Part>, next: i64) {
         if part.pending.swap(next, Ordering::AcqRel) == NONE {
             self.lock().push(part.clone());
         }
@@ -258,6 +314,40 @@ mod tests {
         assert_eq!(part.pending.load(Ordering::Relaxed), NONE);
         store.processed(&part, part.generation(), 7);
         assert_eq!(part.pending.load(Ordering::Relaxed), 7);
+    }
+
+    #[test]
+    fn what_is_no_message_counts_when_all_before_does() {
+        let store = Store::new(true, logger());
+        let part = Arc::new(Part::new("t", 0));
+        let pending = || part.pending.load(Ordering::Relaxed);
+        part.set_position(5);
+        store.passed(&part, 0, 7);
+        assert_eq!((part.position(), pending()), (Some(7), NONE));
+        part.set_position(9);
+        store.processed(&part, 0, 9);
+        store.passed(&part, 0, 11);
+        store.passed(&part, 0, 12);
+        assert_eq!((part.position(), pending()), (Some(12), 12));
+        assert_eq!([8, 9, 10, 11, 12, 13].map(|n| part.behind(n)), [8, 12, 12, 12, 12, 13]);
+        store.passed(&part, 1, 20);
+        assert_eq!(part.position(), Some(12));
+        part.restart();
+        assert_eq!(part.behind(9), 9);
+        store.passed(&part, 1, 3);
+        assert_eq!((part.position(), pending()), (Some(3), 3));
+    }
+
+    #[test]
+    fn what_is_no_message_is_stored_behind_what_the_script_stored() {
+        let store = Store::new(false, logger());
+        let part = Arc::new(Part::new("t", 0));
+        part.set_position(5);
+        store.passed(&part, 0, 7);
+        assert_eq!(part.pending.load(Ordering::Relaxed), NONE);
+        part.set_stored(Some(7));
+        store.passed(&part, 0, 8);
+        assert_eq!(part.pending.load(Ordering::Relaxed), 8);
     }
 
     #[test]

@@ -139,6 +139,10 @@ impl RawEvent {
         unsafe {
             match raw::rd_kafka_event_type(ptr) {
                 raw_type::DR => Event::Delivery(Reports(self)),
+                // A mark of a partition whose messages come to no reader (marks.c).
+                raw_type::ERROR if raw::rd_kafka_event_error(ptr) == ErrorCode::NOOP.0 => {
+                    Event::Other(raw_type::ERROR)
+                }
                 raw_type::ERROR => Event::Error(self.error()),
                 raw_type::STATS => Event::Stats(string(raw::rd_kafka_event_stats(ptr))),
                 raw_type::REBALANCE => Event::Rebalance(Rebalance {

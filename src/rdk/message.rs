@@ -23,6 +23,18 @@ pub enum TimestampType {
     LogAppendTime,
 }
 
+/// What stands among a partition's messages where its log has none: see marks.c.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Mark {
+    /// No message lies between the last one and this offset.
+    pub next: i64,
+    /// Fetching begins there, at first or anew.
+    pub begins: bool,
+}
+
+/// What the offset of a mark where fetching begins is counted down from (marks.c).
+const BEGINS: i64 = -2000;
+
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 enum Origin {
     Produced,
@@ -103,6 +115,18 @@ impl<'a> MessageRef<'a> {
     #[inline]
     pub fn error(self) -> Option<ErrorCode> {
         ErrorCode(self.raw.err).error()
+    }
+
+    /// What a mark tells (marks.c), if this is one and no message.
+    #[inline]
+    pub fn mark(self) -> Option<Mark> {
+        if self.raw.err != ErrorCode::NOOP.0 {
+            return None;
+        }
+        Some(match self.raw.offset {
+            offset if offset <= BEGINS => Mark { next: BEGINS - offset, begins: true },
+            offset => Mark { next: offset + 1, begins: false },
+        })
     }
 
     /// More about the error: the broker's text for a delivery, librdkafka's for a
@@ -295,6 +319,12 @@ impl Message {
     #[inline]
     pub fn error(&self) -> Option<ErrorCode> {
         self.view().error()
+    }
+
+    /// See [`MessageRef::mark`].
+    #[inline]
+    pub fn mark(&self) -> Option<Mark> {
+        self.view().mark()
     }
 
     /// See [`MessageRef::error_text`].

@@ -58,7 +58,7 @@ pub use fork::{across as across_fork, Held};
 pub use group::GroupMetadata;
 pub use hooks::{live_hooks, Hooks, LogLine};
 pub use leader::leader_questions;
-pub use message::{Headers, Message, MessageRef, TimestampType};
+pub use message::{Headers, Mark, Message, MessageRef, TimestampType};
 pub use metadata::{Broker, Metadata, PartitionMeta, TopicMeta};
 pub use mock::{live_mocks, Mock, Request};
 pub use offset::Offset;

@@ -311,16 +311,19 @@ fn store_offset(c: &C<'_>) -> Out {
     let next = offset.checked_add(1).filter(|n| *n > 0).ok_or_else(|| {
         Error::expected("offset", "a message's offset (0 or more)", &offset.to_string())
     })?;
-    let stored = match c.this.started.borrow().get(&partition) {
-        Some(r) if r.stored => Some(r.stream.reader.part(c.this.topic.name(), partition)),
-        Some(_) => None,
+    let (part, stored) = match c.this.started.borrow().get(&partition) {
+        Some(r) => {
+            r.stream.reader.pass_marks();
+            (r.stream.reader.part(c.this.topic.name(), partition), r.stored)
+        }
         None => return Err(c.this.not_started(partition)),
     };
+    let next = part.behind(next);
     let mut list = PartitionList::new();
     list.add_offset(c.this.topic.name(), partition, next)?;
     let core = c.this.core();
     let manner = Manner::from(&c.args, QUERY)?;
-    if let Some(part) = stored {
+    if stored {
         core.client.store_offsets(&mut list)?;
         let done = tps::outcome(&list, |_| Obj::empty())?;
         part.set_stored(Some(next));
