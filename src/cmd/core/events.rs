@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::Core;
 use crate::cmd::hooks::Throttle;
+use crate::cmd::transactions;
 use crate::error::guiding_detail;
 use crate::rdk::{ClientError, Event, Reports};
 use crate::tcl::{event, Obj, Prefix};
@@ -99,9 +100,12 @@ impl Core {
     fn keep(&self, event: Event) {
         let event = match event {
             Event::Error(mut e) => {
-                if !self.logger.faults.note_event(&e.error) {
+                if self.logger.faults.note_event(&e.error) {
+                    e.error = self.logger.faults.mark(e.error);
+                } else {
                     e.error = self.logger.faults.explain(e.error);
                 }
+                e.error = transactions::overdue(self, e.error);
                 if !e.error.fatal && self.logger.faults.told(&e.error) {
                     return;
                 }

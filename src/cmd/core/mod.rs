@@ -78,6 +78,10 @@ pub struct Core {
     /// Who asked for a message's report, by the message's opaque.
     own_reports: RefCell<HashMap<u64, Own>>,
     next_opaque: Cell<u64>,
+    /// How many deliveries have failed since the last `flush`, but for those whose call threw it.
+    failed: Cell<usize>,
+    /// When the open transaction was begun.
+    pub begun: Cell<Option<Instant>>,
     /// Who waits for room, and how full the queue was when a message was last refused (0: never).
     room: Slot,
     full_at: Cell<usize>,
@@ -155,6 +159,8 @@ impl Core {
             kept_others: Cell::new(0),
             own_reports: RefCell::default(),
             next_opaque: Cell::new(1),
+            failed: Cell::new(0),
+            begun: Cell::new(None),
             room: Slot::default(),
             full_at: Cell::new(0),
             doorbell: OnceCell::new(),
