@@ -60,6 +60,16 @@ static HINTS: &[Hint] = &[
     ),
     on(
         ANY,
+        &["failed: couldn't read \"", "failed: \"", "failed: its value is a text"],
+        "",
+    ),
+    on(
+        ANY,
+        &["Failed to parse ssl.keystore.location"],
+        "is ssl.keystore.password right?",
+    ),
+    on(
+        ANY,
         &["bad decrypt", "ssl.key.location failed", "ssl.key.pem failed"],
         "is that a private key in PEM format, and ssl.key.password right?",
     ),

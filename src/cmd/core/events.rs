@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::Core;
 use crate::cmd::hooks::Throttle;
+use crate::cmd::json;
 use crate::cmd::transactions;
 use crate::error::guiding_detail;
 use crate::rdk::{ClientError, Event, Reports};
@@ -117,6 +118,8 @@ impl Core {
             Event::Delivery(reports) => self.keep_reports(reports),
             Event::Error(e) if self.callbacks.error().is_some() => self.keep_other(Kept::Error(e)),
             Event::Stats(json) if self.callbacks.statistics().is_some() => {
+                let id = self.client.conf().get("client.id").unwrap_or_default();
+                let json = json::escape_names(&json, &self.client.name(), &id);
                 self.keep_other(Kept::Statistics(json));
             }
             Event::Error(e) => self.message_error(e),
@@ -276,9 +279,9 @@ impl Core {
             }
             Kept::Statistics(json) => {
                 self.kept_others.set(self.kept_others.get() - 1);
-                self.callbacks.statistics().map(|(p, dict)| {
-                    (p, if dict { crate::cmd::json::to_obj(&json) } else { Obj::text(&json) })
-                })
+                self.callbacks
+                    .statistics()
+                    .map(|(p, dict)| (p, if dict { json::to_obj(&json) } else { Obj::text(&json) }))
             }
         };
         match call {
