@@ -83,8 +83,8 @@ fn end_of_string(text: &str, key: bool) -> usize {
         let next = next.trim_start().strip_prefix('"').and_then(|n| n.split_once("\":"));
         next.is_some_and(|(word, _)| !word.is_empty() && own_word(word))
     };
-    let quotes = text.match_indices('"').map(|(at, _)| at);
-    quotes.clone().find(|at| ends(*at)).or(quotes.last()).unwrap_or(text.len())
+    let mut quotes = text.match_indices('"').map(|(at, _)| at);
+    quotes.clone().find(|at| ends(*at)).or(quotes.next_back()).unwrap_or(text.len())
 }
 
 fn quoted(text: &str) -> String {

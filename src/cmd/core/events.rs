@@ -8,7 +8,7 @@ use crate::cmd::hooks::Throttle;
 use crate::cmd::json;
 use crate::cmd::transactions;
 use crate::error::guiding_detail;
-use crate::rdk::{ClientError, Event, Reports};
+use crate::rdk::{ClientError, Error, Event, PartitionList, Reports};
 use crate::tcl::{event, Obj, Prefix};
 
 /// Events other than reports that wait for a turn: statistics and errors, which come slowly.
@@ -34,6 +34,9 @@ pub enum Kept {
     Statistics(String),
     Throttle(Throttle),
 }
+
+/// The error of a commit, if it has failed, and what was committed.
+pub type Committed = (Option<Error>, PartitionList);
 
 impl Core {
     /// Whether the client has news that nobody looked at; asked by `produce` for each message.
@@ -123,6 +126,15 @@ impl Core {
                 self.keep_other(Kept::Statistics(json));
             }
             Event::Error(e) => self.message_error(e),
+            Event::OffsetCommit { error, partitions } => {
+                let mut commits = self.commits.borrow_mut();
+                if commits.len() == OTHERS {
+                    commits.pop_front();
+                }
+                commits.push_back((error, partitions));
+                drop(commits);
+                self.again();
+            }
             _ => {}
         }
     }
@@ -142,6 +154,11 @@ impl Core {
                 errors.push_back(e);
             }
         }
+    }
+
+    /// What became of the next commit that no call waits for.
+    pub fn next_commit(&self) -> Option<Committed> {
+        self.commits.borrow_mut().pop_front()
     }
 
     /// Puts one back: it comes first.

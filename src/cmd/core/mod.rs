@@ -15,6 +15,7 @@ use std::time::Instant;
 
 pub use bell::Doorbell;
 pub use closing::{Life, Lingering};
+pub use events::Committed;
 use events::Kept;
 pub use reports::{Awaited, Own};
 
@@ -95,6 +96,8 @@ pub struct Core {
     pub lost: Cell<usize>,
     /// Subscribers: errors that no error callback takes, for the message callback and `consume`.
     pub message_errors: Option<RefCell<VecDeque<ClientError>>>,
+    /// Subscribers: what became of commits that no call waits for.
+    commits: RefCell<VecDeque<Committed>>,
     /// Brokers that the script added.
     added_brokers: RefCell<String>,
 }
@@ -169,6 +172,7 @@ impl Core {
             gave_up: Cell::new(false),
             lost: Cell::new(0),
             message_errors,
+            commits: RefCell::default(),
             added_brokers: RefCell::default(),
             state,
             client,
