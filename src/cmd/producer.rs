@@ -38,7 +38,7 @@ const PRODUCING: &[Row<Producer>] = &[
     Row("poll", "?timeoutMS?", handle::poll, "run callbacks of pending events"),
     Row(
         "send",
-        "topic payload ?-key k? ?-partition p? ?-headers h? ?-timestamp ms? ?-tombstone b? ?-encoding e? ?-command prefix? ?-wait ms? ?-block ms?",
+        "topic payload ?-key k? ?-partition p? ?-headers h? ?-null_headers list? ?-timestamp ms? ?-tombstone b? ?-encoding e? ?-command prefix? ?-wait ms? ?-block ms?",
         send::send,
         "queue one message; with -wait, give its delivery report",
     ),
