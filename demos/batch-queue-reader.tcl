@@ -20,6 +20,7 @@ topic start_queue 0 beginning queue
 
 set seen 0
 while {$option(-count) == 0 || $seen < $option(-count)} {
+    # Wait up to 2000 ms for messages, and take up to 100.
     queue consume_batch 2000 100 message {
         if {[info exists message(error)]} {
             puts stderr "$message(error): $message(message)"

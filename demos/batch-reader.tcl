@@ -20,6 +20,7 @@ topic start 0 $option(-offset)
 
 set seen 0
 while {$option(-count) == 0 || $seen < $option(-count)} {
+    # Of partition 0: wait up to 2000 ms for messages, and take up to 1000.
     set n [topic consume_batch 0 2000 1000 message {
         # Errors come to the body too.
         if {[info exists message(error)]} {

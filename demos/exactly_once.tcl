@@ -57,6 +57,7 @@ oo::class create ExactlyOnce {
     # step ms max -- wait up to ms for messages, and move up to max of them in one
     # transaction; return how many were moved.
     method step {ms max} {
+        # The time comes first, then the most messages.
         set batch [$subscriber consume_list $ms $max]
         if {![llength $batch]} {
             return 0

@@ -44,6 +44,7 @@ proc done {job} {
 
 set seen 0
 while {$option(-count) == 0 || $seen < $option(-count)} {
+    # Wait up to 1000 ms for messages, and take up to 500.
     set batch [subscriber consume_list 1000 500]
     set jobs [lmap message $batch {
         if {[dict exists $message error]} {

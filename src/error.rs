@@ -5,7 +5,7 @@
 
 mod hints;
 
-pub use hints::hint;
+pub use hints::{hint, is_away, ANSWERED};
 
 use crate::rdk;
 use crate::rdk::ErrorCode;

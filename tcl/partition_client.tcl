@@ -32,7 +32,7 @@ proc ::kafka::partition::Words {record} {
             "expected a dict with payload for a record but got \"$record\""
     }
     set words [list [dict get $record payload]]
-    foreach name {key headers timestamp tombstone} {
+    foreach name {key headers null_headers timestamp tombstone} {
         if {[dict exists $record $name]} {lappend words -$name [dict get $record $name]}
     }
     return $words
@@ -80,7 +80,7 @@ oo::class create ::kafka::PartitionClient {
     method topic {} {return $Topic}
     method partition {} {return $Partition}
 
-    # produce records -- dicts `payload ?key? ?headers? ?timestamp? ?tombstone?`; waits until they are
+    # produce records -- dicts `payload ?key? ?headers? ?null_headers? ?timestamp? ?tombstone?`; waits until they are
     # stored, and gives their offsets.
     method produce {records} {
         ::kafka::common::Check records list $records

@@ -102,7 +102,7 @@ oo::class create ::kafka::Producer {
                     set tombstone $given
                     lappend words -tombstone $given
                 }
-                -headers - -timestamp - -block {
+                -headers - -null_headers - -timestamp - -block {
                     lappend words $option $given
                 }
                 -future {
@@ -112,7 +112,7 @@ oo::class create ::kafka::Producer {
                 default {
                     return -code error -errorcode [list TCL LOOKUP INDEX option $option] \
                         "bad option \"$option\": must be -block, -future, -headers, -key,\
-                        -partition, -timestamp, or -tombstone"
+                        -null_headers, -partition, -timestamp, or -tombstone"
                 }
             }
         }

@@ -127,6 +127,9 @@ oo::define ::kafka::Worker {
                 lappend headers dead_letter.$name [encoding convertto utf-8 $value]
             }
             set words [list -headers $headers]
+            if {[dict exists $message null_headers]} {
+                lappend words -null_headers [dict get $message null_headers]
+            }
             if {[dict exists $message key]} {lappend words -key [dict get $message key]}
             if {[dict exists $message tombstone]} {lappend words -tombstone 1}
             ::kafka::await $Dead send [dict get $Options -dead_letter] \

@@ -82,6 +82,7 @@ proc load::produce {} {
 # consume reader most -- take what is there, up to so many; a reader whose most is less
 # than what comes falls behind, until the wave is low.
 proc load::consume {reader most} {
+    # Wait 0 ms, and take up to most.
     foreach message [$reader consume_list 0 $most] {
         # Here a program would do its work.
     }

@@ -4,9 +4,11 @@
 //! it happens (a connection that the broker closes is nowhere else), and mostly comes as an error event
 //! too, which log levels don't hide.
 
+use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::error::{is_away, ANSWERED};
 use crate::rdk::{self, ErrorCode};
 
 /// How long an error counts. librdkafka repeats an unchanged one after 30 s, at a connection
@@ -26,6 +28,16 @@ pub struct Faults {
     all: Mutex<Vec<Fault>>,
     /// The error events that were passed on, and other lines, and when.
     told: Mutex<Vec<(String, Instant)>>,
+    answered: Mutex<Answered>,
+}
+
+/// The brokers that have answered: whatever keeps them away later, the properties are right.
+#[derive(Default)]
+struct Answered {
+    /// As librdkafka names them.
+    names: BTreeSet<String>,
+    /// As errors name them.
+    brokers: BTreeSet<String>,
 }
 
 struct Fault {
@@ -41,6 +53,8 @@ pub struct Noted {
     pub why: String,
     /// It was said a moment ago.
     pub again: bool,
+    /// The broker has answered before and is merely away.
+    pub away: bool,
 }
 
 impl Faults {
@@ -57,8 +71,34 @@ impl Faults {
         all.retain(|f| f.broker != broker && f.since.elapsed() < LASTS);
         let now = Instant::now();
         let said = if again { old } else { Some(now) };
+        let away = self.is_away(&broker, &why);
         all.push(Fault { broker, why: why.clone(), since: now, said });
-        Some(Noted { why, again })
+        Some(Noted { why, again, away })
+    }
+
+    /// A broker has answered a client that has logged in, if it has to.
+    pub fn answered(&self, name: &str) {
+        let mut answered = lock(&self.answered);
+        if answered.names.contains(name) {
+            return;
+        }
+        answered.names.insert(name.to_owned());
+        let address = name.rsplit_once("://").map_or(name, |(_, rest)| rest);
+        let broker = address.rsplit_once('/').map_or(address, |(broker, _)| broker);
+        answered.brokers.insert(broker.to_owned());
+    }
+
+    /// Whether a broker's error is that it is away, and it has answered before.
+    fn is_away(&self, broker: &str, why: &str) -> bool {
+        is_away(why) && lock(&self.answered).brokers.contains(broker)
+    }
+
+    /// An error event's text says so too, and no longer has librdkafka's advice.
+    pub fn mark(&self, mut e: rdk::Error) -> rdk::Error {
+        if split(&e.detail).is_some_and(|(broker, why)| self.is_away(&broker, &why)) {
+            e.detail = without_advice(&e.detail) + ANSWERED;
+        }
+        e
     }
 
     /// Whether anything is known.
@@ -121,7 +161,12 @@ impl Faults {
             .iter()
             .rev()
             .filter(|f| f.since.elapsed() < LASTS)
-            .map(|f| format!("{}: {}", f.broker, f.why))
+            .map(|f| {
+                if self.is_away(&f.broker, &f.why) {
+                    return format!("{}: {}{ANSWERED}", f.broker, without_advice(&f.why));
+                }
+                format!("{}: {}", f.broker, f.why)
+            })
             .collect();
         if told.is_empty() {
             return None;
@@ -192,6 +237,19 @@ fn split(text: &str) -> Option<(String, String)> {
         None => reason,
     };
     Some((broker.to_owned(), why.to_owned()))
+}
+
+/// librdkafka's advice on connections that are lost, which it gives whatever was before.
+const ADVICE: [&str; 3] = [
+    ": verify that security.protocol is correctly configured, broker might require SASL authentication",
+    ": requesting ApiVersion: might be caused by incorrect security.protocol configuration (connecting \
+     to a SSL listener?) or broker version is < 0.10 (see api.version.request)",
+    ": requesting ApiVersion: might be caused by broker version < 0.10 (see api.version.request)",
+];
+
+/// A text of librdkafka's without its advice on lost connections.
+pub fn without_advice(text: &str) -> String {
+    ADVICE.iter().fold(text.to_owned(), |text, advice| text.replace(advice, ""))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -302,6 +360,36 @@ mod tests {
         assert!(!faults.said("partition 1 has no leader".into()));
         assert!(!faults.said("partition 2 has no leader".into()));
         assert!(faults.said("partition 1 has no leader".into()));
+    }
+
+    #[test]
+    fn a_broker_that_has_answered_is_away() {
+        let faults = Faults::default();
+        faults.answered("sasl_ssl://a:1/1");
+        faults.answered("sasl_ssl://a:1/1");
+        let gone = ": Disconnected: connection closed by peer: verify that security.protocol is \
+                    correctly configured, broker might require SASL authentication (after 3ms in state UP)";
+        let away = |broker: &str, why: &str| {
+            faults.note_line(&format!("[thrd:x]: sasl_ssl://{broker}{why}")).map(|n| n.away)
+        };
+        assert_eq!(away("b:1/2", gone), Some(false));
+        assert_eq!(away("a:1/1", ": SSL handshake failed: certificate verify failed"), Some(false));
+        assert_eq!(away("a:1/1", gone), Some(true));
+        let told = faults.tell().unwrap_or_default();
+        assert!(told.starts_with("a:1: Disconnected: connection closed by peer"), "{told}");
+        assert!(told.contains(&format!("{ANSWERED}, b:1: ")), "{told}");
+        assert!(told.ends_with("SASL authentication"), "{told}");
+
+        let event = |broker: &str| {
+            let text = format!("sasl_ssl://{broker}{gone}");
+            faults.mark(rdk::Error::with_detail(ErrorCode::TRANSPORT, text)).detail
+        };
+        assert_eq!(
+            event("a:1/1"),
+            "sasl_ssl://a:1/1: Disconnected: connection closed by peer (after 3ms in state UP) (it \
+             has answered before)"
+        );
+        assert!(event("b:1/2").ends_with("state UP)"));
     }
 
     #[test]

@@ -61,6 +61,10 @@ impl Hooks for ClientHooks {
         self.logger.log(line);
     }
 
+    fn answered(&self, broker: &str) {
+        self.logger.faults.answered(broker);
+    }
+
     fn throttle(&self, broker: String, id: i32, throttle_ms: i32) {
         let mut throttles = self.throttles.lock().unwrap_or_else(PoisonError::into_inner);
         if throttles.len() < MOST {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use log::Log;
 
-use super::faults::Faults;
+use super::faults::{without_advice, Faults};
 use crate::error::hint;
 use crate::rdk::{self, ErrorCode, Hooks, LogLine};
 use crate::tcl::event::Source;
@@ -134,7 +134,11 @@ impl Hooks for Logger {
                     return;
                 }
                 // A connection that the broker closes for being idle (level 6) is no fault.
-                if let Some(hint) = hint(ErrorCode::FAIL, &noted.why).filter(|_| line.level <= 4) {
+                if noted.away {
+                    line.message = without_advice(&line.message);
+                } else if let Some(hint) =
+                    hint(ErrorCode::FAIL, &noted.why).filter(|_| line.level <= 4)
+                {
                     line.message = format!("{}; {hint}", line.message);
                 }
             }

@@ -9,6 +9,7 @@ use super::callbacks::{Callbacks, Chain};
 use super::consumer::Consumer;
 use super::core::Plan;
 use super::encoding::Encoding;
+use super::files;
 use super::hooks::ClientHooks;
 use super::live::End;
 use super::logger::{Choice, Logger};
@@ -161,7 +162,8 @@ impl Master {
             events |= Events::REBALANCE | Events::OFFSET_COMMIT;
         }
         let hooks = Arc::new(ClientHooks::new(logger.clone()));
-        let client = Client::new(kind, conf, events, hooks.clone())?;
+        let client = Client::new(kind, conf, events, hooks.clone())
+            .map_err(|e| files::explain(e, &settings.conf()))?;
         let tokens = client.token_source()?;
         let end = match kind {
             Kind::Producer => End::Delivery,

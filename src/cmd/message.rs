@@ -12,7 +12,8 @@ use crate::tcl::{Args, Obj};
 /// What a message may have beyond partition, payload and key.
 #[derive(Default)]
 pub struct More {
-    pub headers: Vec<(String, Vec<u8>)>,
+    /// Name and value, which may be null.
+    pub headers: Vec<(String, Option<Vec<u8>>)>,
     pub timestamp: i64,
     pub opaque: u64,
 }
@@ -34,6 +35,8 @@ pub struct Message<'a> {
     partition: Option<i32>,
     tombstone: bool,
     headers: Vec<(Obj, Obj)>,
+    /// Which of them are null, by index.
+    nulls: Vec<usize>,
     timestamp: i64,
     encoding: Option<Encoding>,
 }
@@ -48,6 +51,7 @@ impl<'a> Message<'a> {
             partition: None,
             tombstone: false,
             headers: Vec::new(),
+            nulls: Vec::new(),
             timestamp: 0,
             encoding: None,
         };
@@ -65,6 +69,9 @@ impl<'a> Message<'a> {
         }
         if let Some(h) = args.opt("-headers") {
             m.headers = h.get_pairs("-headers")?;
+        }
+        if let Some(list) = args.opt("-null_headers") {
+            m.nulls = nulls(list, &m.headers)?;
         }
         if let Some(t) = args.opt("-timestamp") {
             m.timestamp = t.get_int("-timestamp")?;
@@ -88,12 +95,16 @@ impl<'a> Message<'a> {
     pub fn bytes(&self, encoding: &Encoding, partition: i32) -> Result<Bytes<'a>> {
         let encoding = self.encoding.as_ref().unwrap_or(encoding);
         let mut headers = Vec::with_capacity(self.headers.len());
-        for (name, value) in &self.headers {
+        for (i, (name, value)) in self.headers.iter().enumerate() {
             let name = name.string();
             if name.contains('\0') {
                 return Err(Error::expected("header name", "a name without NUL", &name));
             }
-            headers.push((name, encoding.encode(value, "header value")?.into_owned()));
+            let value = match self.nulls.contains(&i) {
+                true => None,
+                false => Some(encoding.encode(value, "header value")?.into_owned()),
+            };
+            headers.push((name, value));
         }
         let payload = encoding.encode(self.payload, "payload")?;
         let partition = self.partition.unwrap_or(partition);
@@ -105,6 +116,23 @@ impl<'a> Message<'a> {
             more: More { headers, timestamp: self.timestamp, opaque: 0 },
         })
     }
+}
+
+/// The indices of the headers that are null. Their values have to be empty, as those of a message that
+/// was read are.
+fn nulls(list: &Obj, headers: &[(Obj, Obj)]) -> Result<Vec<usize>> {
+    let index = |word: &Obj| -> Result<usize> {
+        let n = word.get_int("-null_headers")?;
+        let found = usize::try_from(n).ok().filter(|n| *n < headers.len());
+        let n = found.ok_or_else(|| {
+            Error::expected("-null_headers", "indices of headers, from 0", &word.str())
+        })?;
+        if !headers[n].1.is_empty() {
+            return Err(Error::argument("a header that is null has no value: give an empty one"));
+        }
+        Ok(n)
+    };
+    list.get_list("-null_headers")?.iter().map(index).collect()
 }
 
 /// One message, ready for librdkafka.
@@ -156,11 +184,11 @@ impl Elements {
         let (read, text) = match self {
             Elements::Produce => (
                 &READ[0],
-                "payload ?key? ?-key k? ?-headers h? ?-timestamp ms? ?-tombstone b? ?-encoding e?",
+                "payload ?key? ?-key k? ?-headers h? ?-null_headers list? ?-timestamp ms? ?-tombstone b? ?-encoding e?",
             ),
             Elements::Send => (
                 &READ[1],
-                "payload ?key? ?-key k? ?-partition p? ?-headers h? ?-timestamp ms? ?-tombstone b? ?-encoding e?",
+                "payload ?key? ?-key k? ?-partition p? ?-headers h? ?-null_headers list? ?-timestamp ms? ?-tombstone b? ?-encoding e?",
             ),
         };
         read.get_or_init(|| Usage::parse(text)).as_ref().map_err(|e| Error::argument(e.clone()))

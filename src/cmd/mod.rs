@@ -13,6 +13,7 @@ mod exit;
 mod farewell;
 mod faults;
 mod fields;
+mod files;
 mod handle;
 mod hooks;
 mod info;

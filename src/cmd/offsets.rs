@@ -281,7 +281,9 @@ pub fn commit(c: &C<'_>) -> Out {
     }
     if alone {
         c.this.need_group()?;
-        return match core.client.commit((!bare).then_some(&list), true) {
+        // The answer comes to the client's queue, as those of the commits that it makes by itself do.
+        let asked = c.this.is_asked();
+        return match core.client.commit_queue((!bare).then_some(&list), &core.main, asked) {
             Err(e) if !(bare && e.code == ErrorCode::NO_OFFSET) => Err(e.into()),
             _ => Ok(Flow::Empty),
         };

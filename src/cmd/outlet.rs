@@ -19,7 +19,7 @@ pub fn queue(core: &Core, topic: &Topic, b: &Bytes<'_>) -> rdk::Result<()> {
         );
     }
     let headers: Vec<(&str, Option<&[u8]>)> =
-        more.headers.iter().map(|(n, v)| (n.as_str(), Some(&v[..]))).collect();
+        more.headers.iter().map(|(n, v)| (n.as_str(), v.as_deref())).collect();
     let attempt =
         || topic.produce_full(b.partition, payload, key, &headers, more.timestamp, more.opaque);
     twice(core, topic, attempt)

@@ -38,7 +38,7 @@ const PRODUCING: &[Row<Producer>] = &[
     Row("poll", "?timeoutMS?", handle::poll, "run callbacks of pending events"),
     Row(
         "send",
-        "topic payload ?-key k? ?-partition p? ?-headers h? ?-timestamp ms? ?-tombstone b? ?-encoding e? ?-command prefix? ?-wait ms? ?-block ms?",
+        "topic payload ?-key k? ?-partition p? ?-headers h? ?-null_headers list? ?-timestamp ms? ?-tombstone b? ?-encoding e? ?-command prefix? ?-wait ms? ?-block ms?",
         send::send,
         "queue one message; with -wait, give its delivery report",
     ),
@@ -54,7 +54,7 @@ const PRODUCING: &[Row<Producer>] = &[
         "flush",
         "?timeoutMS? ?-timeout ms? ?-command prefix?",
         flush,
-        "wait for delivery; gives the number undelivered",
+        "wait for delivery; gives how many are queued still or have failed",
     ),
     Row(
         "init_transactions",
@@ -283,7 +283,7 @@ fn flush(c: &C<'_>) -> Out {
         if over && left > 0 && timeout != 0 {
             core.disappointed();
         }
-        end.then(|| Obj::int(left as i64))
+        end.then(|| Obj::int((left + core.take_failed()) as i64))
     };
     if let Some(prefix) = command {
         return Ok(wait::watch(&core, timeout, prefix, move |core, over| left(core, over).map(Ok)));

@@ -6,6 +6,7 @@ use super::handle::Handle;
 use super::info::QUERY;
 use super::pump::deadline;
 use super::tps;
+use super::transactions;
 use super::wait::{self, Manner};
 use crate::error::{error_dict, Error, Result};
 use crate::rdk::{
@@ -235,7 +236,9 @@ fn times(rest: &[Obj]) -> Result<PartitionList> {
 
 /// `fatal_error`: nothing, or the error that ended the client as `error code message`.
 pub fn fatal_error<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
-    Ok(c.this.core().client.fatal_error().map_or(Flow::Empty, |e| error_dict(&e).into()))
+    let core = c.this.core();
+    let e = core.client.fatal_error().map(|e| transactions::overdue(core, e));
+    Ok(e.map_or(Flow::Empty, |e| error_dict(&e).into()))
 }
 
 /// `sasl_set_credentials user password`: for PLAIN and SCRAM, at the next authentication.

@@ -10,7 +10,7 @@ use crate::rdk::{self, MessageRef, TimestampType};
 use crate::tcl::{Again, Elements, Interp, ListBuilder, New, Obj};
 
 /// The names that records have, in the contract's order; a bit each in [`Names`].
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "payload",
     "partition",
     "offset",
@@ -19,6 +19,7 @@ const NAMES: [&str; 13] = [
     "key",
     "timestamp_type",
     "headers",
+    "null_headers",
     "tombstone",
     "encoding_error",
     "error",
@@ -36,6 +37,7 @@ enum Name {
     Key,
     TimestampType,
     Headers,
+    NullHeaders,
     Tombstone,
     EncodingError,
     Error,
@@ -280,13 +282,19 @@ impl Words {
             out.put_word(Name::TimestampType, self.timestamp_type(kind));
         }
         if let Some(headers) = m.headers() {
-            let mut list = Vec::new();
-            for (name, bytes) in headers {
+            let (mut list, mut nulls) = (Vec::new(), Vec::new());
+            for (i, (name, bytes)) in headers.enumerate() {
+                if bytes.is_none() {
+                    nulls.push(Obj::int(i as i64));
+                }
                 list.push(Obj::text(&name));
                 list.push(value(bytes));
             }
             if !list.is_empty() {
                 out.put(Name::Headers, Obj::list(&list));
+            }
+            if !nulls.is_empty() {
+                out.put(Name::NullHeaders, Obj::list(&nulls));
             }
         }
         if m.payload().is_none() {

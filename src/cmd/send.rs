@@ -55,7 +55,7 @@ impl Wish {
     }
 }
 
-/// `send topic payload ?-key k? ?-partition p? ?-headers h? ?-timestamp ms? ?-tombstone b? ?-encoding
+/// `send topic payload ?-key k? ?-partition p? ?-headers h? ?-null_headers list? ?-timestamp ms? ?-tombstone b? ?-encoding
 /// e? ?-command prefix? ?-wait ms? ?-block ms?`
 ///
 /// With `-wait` the result is the delivery report, and a failed delivery is thrown; the time includes

@@ -32,7 +32,7 @@ pub struct TopicProducer {
 const PRODUCING: &[Row<TopicProducer>] = &[
     Row(
         "produce",
-        "partition payload ?key? ?-key k? ?-headers h? ?-timestamp ms? ?-tombstone b? ?-encoding e? ?-command prefix? ?-block ms?",
+        "partition payload ?key? ?-key k? ?-headers h? ?-null_headers list? ?-timestamp ms? ?-tombstone b? ?-encoding e? ?-command prefix? ?-block ms?",
         produce,
         "queue one message",
     ),
@@ -152,7 +152,7 @@ impl TopicProducer {
 type C<'a> = Call<'a, TopicProducer>;
 type Out = Outcome<TopicProducer>;
 
-/// `produce partition payload ?key? ?-key k? ?-headers h? ?-timestamp ms? ?-tombstone b? ?-encoding
+/// `produce partition payload ?key? ?-key k? ?-headers h? ?-null_headers list? ?-timestamp ms? ?-tombstone b? ?-encoding
 /// e? ?-command prefix? ?-block ms?`
 fn produce(c: &C<'_>) -> Out {
     let topic = c.this;

@@ -7,7 +7,7 @@
 //! the whole `transaction.timeout.ms` (for offsets, what is left of it): its own documentation warns
 //! of shorter times, after which what it knows of a transaction may differ from what the broker knows.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -28,8 +28,6 @@ use crate::tcl::{command, Call, Flow, Interp, Obj, Object, Outcome};
 pub struct Transactions {
     /// The call under way, or the last one while nobody has taken its outcome.
     last: RefCell<Option<Running>>,
-    /// When the open transaction was begun.
-    begun: Cell<Option<Instant>>,
 }
 
 #[derive(Clone)]
@@ -167,7 +165,7 @@ impl Transactions {
     /// broker still has to say so, and an abort still has to be made.
     fn left(&self, core: &Core) -> i32 {
         let whole = transaction_timeout(core);
-        let spent = self.begun.get().map_or(0, |b| b.elapsed().as_millis());
+        let spent = core.begun.get().map_or(0, |b| b.elapsed().as_millis());
         whole.saturating_sub(i32::try_from(spent).unwrap_or(i32::MAX)).max(QUERY)
     }
 }
@@ -192,6 +190,25 @@ fn retriable(code: ErrorCode, detail: String) -> Error {
     Error::Kafka(rdk::Error { retriable: true, ..rdk::Error::with_detail(code, detail) })
 }
 
+/// Adds to the error of a producer that was shut out that the transaction's time is over, if it is: a
+/// broker that aborts a transaction for that answers as if another producer had begun.
+pub fn overdue(core: &Core, mut e: rdk::Error) -> rdk::Error {
+    let shut_out =
+        [ErrorCode::FENCED, ErrorCode::PRODUCER_FENCED, ErrorCode::INVALID_PRODUCER_EPOCH];
+    let Some(begun) = core.begun.get().filter(|_| shut_out.contains(&e.code)) else { return e };
+    let (spent, most) = (begun.elapsed().as_millis(), transaction_timeout(core));
+    if u128::try_from(most).is_ok_and(|most| spent > most) && !e.detail.contains(OVERDUE) {
+        let said = format!(
+            "the transaction was begun {spent} ms ago, {OVERDUE} transaction.timeout.ms ({most})"
+        );
+        e.detail = if e.detail.is_empty() { said } else { format!("{}; {said}", e.detail) };
+    }
+    e
+}
+
+/// What the hint for it is found by.
+const OVERDUE: &str = "and its time was over after";
+
 fn transaction_timeout(core: &Core) -> i32 {
     let ms = core.client.conf().get("transaction.timeout.ms");
     ms.and_then(|v| v.parse().ok()).unwrap_or(60_000)
@@ -209,6 +226,7 @@ fn run(c: &C<'_>, what: What, op: impl FnOnce(&Client) -> Done + Send + 'static)
     let timeout = manner.timeout;
     let running = transactions.enter(core, what, op)?;
     let end = running.end.clone();
+    let owner = Rc::downgrade(core);
     // The end of a transaction flushes, and librdkafka's flush waits until the last report is freed.
     wait::call_with(
         core,
@@ -225,7 +243,9 @@ fn run(c: &C<'_>, what: What, op: impl FnOnce(&Client) -> Done + Send + 'static)
             };
             transactions.taken(&running);
             if matches!(running.what, What::Commit | What::Abort) && outcome.is_ok() {
-                transactions.begun.set(None);
+                if let Some(core) = owner.upgrade() {
+                    core.begun.set(None);
+                }
             }
             Ok(outcome.map(|()| Obj::empty())?)
         },
@@ -241,8 +261,11 @@ pub fn init(c: &C<'_>) -> Out {
 /// `begin_transaction`: asks no broker, so it does not wait.
 pub fn begin(c: &C<'_>) -> Out {
     c.this.transactions.check_free()?;
-    c.this.core().client.begin_transaction()?;
-    c.this.transactions.begun.set(Some(Instant::now()));
+    let core = c.this.core();
+    core.client.begin_transaction().map_err(|e| overdue(core, e))?;
+    core.begun.set(Some(Instant::now()));
+    // What an abort has dropped is not this transaction's.
+    core.take_failed();
     Ok(Flow::Empty)
 }
 

@@ -60,6 +60,16 @@ static HINTS: &[Hint] = &[
     ),
     on(
         ANY,
+        &["failed: couldn't read \"", "failed: \"", "failed: its value is a text"],
+        "",
+    ),
+    on(
+        ANY,
+        &["Failed to parse ssl.keystore.location"],
+        "is ssl.keystore.password right?",
+    ),
+    on(
+        ANY,
         &["bad decrypt", "ssl.key.location failed", "ssl.key.pem failed"],
         "is that a private key in PEM format, and ssl.key.password right?",
     ),
@@ -148,6 +158,12 @@ static HINTS: &[Hint] = &[
         &["Connection setup timed out", "unreachable", "No route to host", "no answer from"],
         "see bootstrap.servers and security.protocol, the broker's advertised.listeners, and \
          firewalls between",
+    ),
+    on(
+        ANY,
+        &[ANSWERED],
+        "that broker is away: it was stopped or restarted, or the network between is cut; the client \
+         connects again by itself",
     ),
     // Configuration
     on(
@@ -242,6 +258,13 @@ static HINTS: &[Hint] = &[
     ),
     on(
         &[ErrorCode::FENCED, ErrorCode::PRODUCER_FENCED, ErrorCode::INVALID_PRODUCER_EPOCH],
+        &["and its time was over after transaction.timeout.ms"],
+        "the broker aborts such a transaction and shuts its producer out: close this one, and end \
+         transactions sooner or raise transaction.timeout.ms. (It would also be shut out by another \
+         producer that begins with the same transactional.id)",
+    ),
+    on(
+        &[ErrorCode::FENCED, ErrorCode::PRODUCER_FENCED, ErrorCode::INVALID_PRODUCER_EPOCH],
         &[],
         "another producer has begun with the same transactional.id: close this one",
     ),
@@ -253,8 +276,43 @@ static HINTS: &[Hint] = &[
     ),
 ];
 
+/// What stands behind an error of a broker that is away and has answered this client before: its
+/// properties are not to blame.
+pub const ANSWERED: &str = " (it has answered before)";
+
+/// Errors that a broker which is away has, and one that is asked by the wrong properties, too.
+const AWAY: &[&str] = &[
+    "Disconnected",
+    "ApiVersionRequest failed",
+    "Connection setup timed out",
+    "No route to host",
+    "unreachable",
+];
+
+/// Whether a broker's error may be that it is away.
+pub fn is_away(why: &str) -> bool {
+    AWAY.iter().any(|text| why.contains(text))
+}
+
+/// A detail without the errors of brokers that are merely away: no row is for those.
+fn blameless(detail: &str) -> Cow<'_, str> {
+    if !detail.contains(ANSWERED) {
+        return Cow::Borrowed(detail);
+    }
+    let mut pieces: Vec<&str> = detail.split(ANSWERED).collect();
+    let last = pieces.pop().unwrap_or_default();
+    let mut out = String::new();
+    for piece in pieces {
+        let start = AWAY.iter().filter_map(|text| piece.rfind(text)).max();
+        out += &piece[..start.unwrap_or(piece.len())];
+        out += ANSWERED;
+    }
+    Cow::Owned(out + last)
+}
+
 /// What to do about an error, if there is a row for it.
 pub fn hint(code: ErrorCode, detail: &str) -> Option<&'static str> {
+    let detail = blameless(detail);
     HINTS
         .iter()
         .find(|h| {
@@ -292,6 +350,19 @@ mod tests {
             }
             assert!(!row.hint.ends_with('.'), "row {i}");
         }
+    }
+
+    #[test]
+    fn a_broker_that_has_answered_is_away_and_others_keep_their_hints() {
+        let told = |detail: &str| hint(ErrorCode::TIMED_OUT, detail).unwrap_or("");
+        let away = "a:1: Disconnected: connection closed by peer (it has answered before)";
+        assert!(told(away).starts_with("that broker is away"));
+        assert!(told(&away.replace(ANSWERED, "")).starts_with("is security.protocol right?"));
+        let other = format!("{away}, b:1: Disconnected: connection closed by peer");
+        assert!(told(&other).starts_with("is security.protocol right?"), "{other}");
+        assert!(
+            told(&format!("{away}, b:1: Connection refused")).starts_with("is a broker running")
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::ffi::CStr;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -40,6 +41,12 @@ pub trait Hooks: Send + Sync + 'static {
     /// [`Queue::poll`](super::Queue::poll) of the client's main queue.
     fn throttle(&self, broker: String, id: i32, throttle_ms: i32) {
         let _ = (broker, id, throttle_ms);
+    }
+
+    /// A broker has answered a request that only a client of the right protocol gets answered. Called
+    /// for each answer, with librdkafka's name of the broker.
+    fn answered(&self, broker: &str) {
+        let _ = broker;
     }
 }
 
@@ -149,7 +156,66 @@ pub(super) fn install(conf: &mut Conf, id: usize) {
         raw::rd_kafka_conf_set_error_cb(conf.as_ptr(), Some(on_error));
         raw::rd_kafka_conf_set_throttle_cb(conf.as_ptr(), Some(on_throttle));
         raw::rd_kafka_conf_set_resolve_cb(conf.as_ptr(), Some(on_resolve));
+        raw::rd_kafka_conf_interceptor_add_on_new(
+            conf.as_ptr(),
+            NAME.as_ptr(),
+            Some(on_new),
+            id as *mut c_void,
+        );
     }
+}
+
+/// librdkafka's name for who listens to answers.
+const NAME: &CStr = c"kafka-hooks";
+
+/// Requests that are answered before a client has logged in: ApiVersions, SaslHandshake and
+/// SaslAuthenticate. A listener that wants SASL answers the first to anybody.
+const BEFORE_LOGIN: [i16; 3] = [18, 17, 36];
+
+unsafe extern "C" fn on_new(
+    rk: *mut raw::rd_kafka_t,
+    _conf: *const raw::rd_kafka_conf_t,
+    opaque: *mut c_void,
+    _text: *mut c_char,
+    _size: usize,
+) -> c_int {
+    // SAFETY: the handle is being made, and none of its threads looks yet; the callback stays in
+    // memory, and the opaque is a number and never followed.
+    unsafe {
+        raw::rd_kafka_interceptor_add_on_response_received(
+            rk,
+            NAME.as_ptr(),
+            Some(on_response_received),
+            opaque,
+        )
+    }
+}
+
+unsafe extern "C" fn on_response_received(
+    _rk: *mut raw::rd_kafka_t,
+    _socket: c_int,
+    broker: *const c_char,
+    _broker_id: i32,
+    api: i16,
+    _version: i16,
+    _correlation: i32,
+    size: usize,
+    _rtt: i64,
+    error: c_int,
+    opaque: *mut c_void,
+) -> c_int {
+    if error != 0 || size == 0 || BEFORE_LOGIN.contains(&api) {
+        return 0;
+    }
+    let _ = catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: the string lives through the call.
+        if let Ok(broker) = unsafe { CStr::from_ptr(broker) }.to_str() {
+            if let Some(entry) = ENTRIES.get(opaque as usize) {
+                entry.hooks.answered(broker);
+            }
+        }
+    }));
+    0
 }
 
 unsafe extern "C" fn on_log(

@@ -152,6 +152,20 @@ pub type on_new = unsafe extern "C" fn(
     text: *mut c_char,
     size: usize,
 ) -> c_int;
+/// `rd_kafka_interceptor_f_on_response_received_t`
+pub type on_response_received = unsafe extern "C" fn(
+    rk: *mut rd_kafka_t,
+    socket: c_int,
+    broker: *const c_char,
+    broker_id: i32,
+    api: i16,
+    version: i16,
+    correlation: i32,
+    size: usize,
+    rtt: i64,
+    error: c_int,
+    opaque: *mut c_void,
+) -> c_int;
 /// `rd_kafka_interceptor_f_on_broker_state_change_t`
 pub type on_broker_state_change = unsafe extern "C" fn(
     rk: *mut rd_kafka_t,
@@ -168,6 +182,12 @@ extern "C" {
         conf: *mut rd_kafka_conf_t,
         name: *const c_char,
         on_new: Option<on_new>,
+        opaque: *mut c_void,
+    ) -> c_int;
+    pub fn rd_kafka_interceptor_add_on_response_received(
+        rk: *mut rd_kafka_t,
+        name: *const c_char,
+        on_response_received: Option<on_response_received>,
         opaque: *mut c_void,
     ) -> c_int;
     pub fn rd_kafka_interceptor_add_on_broker_state_change(

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Core;
-use crate::cmd::faults;
+use crate::cmd::{faults, transactions};
 use crate::error::guiding_detail;
 use crate::rdk::{self, ErrorCode};
 use crate::tcl::event::{Source, Timer, Waiter};
@@ -141,8 +141,9 @@ impl Core {
         e
     }
 
-    /// Adds what keeps the client from its brokers: their last errors, and that there is no token.
+    /// Adds what keeps the client from its brokers: their last errors, that there is no token, and that
+    /// a transaction's time is over.
     fn blame(&self, e: rdk::Error) -> rdk::Error {
-        self.tokens.explain(self.logger.faults.explain(e))
+        transactions::overdue(self, self.tokens.explain(self.logger.faults.explain(e)))
     }
 }

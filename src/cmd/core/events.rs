@@ -5,8 +5,10 @@ use std::sync::atomic::Ordering;
 
 use super::Core;
 use crate::cmd::hooks::Throttle;
+use crate::cmd::json;
+use crate::cmd::transactions;
 use crate::error::guiding_detail;
-use crate::rdk::{self, ClientError, ErrorCode, Event, Reports};
+use crate::rdk::{ClientError, Error, ErrorCode, Event, PartitionList, Reports};
 use crate::tcl::{event, Obj, Prefix};
 
 /// Events other than reports that wait for a turn: statistics and errors, which come slowly.
@@ -32,6 +34,9 @@ pub enum Kept {
     Statistics(String),
     Throttle(Throttle),
 }
+
+/// The error of a commit, if it has failed, and what was committed.
+pub type Committed = (Option<Error>, PartitionList);
 
 impl Core {
     /// Whether the client has news that nobody looked at; asked by `produce` for each message.
@@ -104,9 +109,12 @@ impl Core {
                 let of_a_broker = self.logger.faults.note_event(&e.error);
                 passes = self.passes_by_itself(&e.error, of_a_broker);
                 e.error.retriable |= passes || e.error.code == ErrorCode::ALL_BROKERS_DOWN;
-                if !of_a_broker {
-                    e.error = self.logger.faults.explain(e.error);
-                }
+                e.error = if of_a_broker {
+                    self.logger.faults.mark(e.error)
+                } else {
+                    self.logger.faults.explain(e.error)
+                };
+                e.error = transactions::overdue(self, e.error);
                 if passes && self.callbacks.error().is_none() {
                     self.say_outage(&e.error, calm);
                 }
@@ -121,9 +129,20 @@ impl Core {
             Event::Delivery(reports) => self.keep_reports(reports),
             Event::Error(e) if self.callbacks.error().is_some() => self.keep_other(Kept::Error(e)),
             Event::Stats(json) if self.callbacks.statistics().is_some() => {
+                let id = self.client.conf().get("client.id").unwrap_or_default();
+                let json = json::escape_names(&json, &self.client.name(), &id);
                 self.keep_other(Kept::Statistics(json));
             }
             Event::Error(e) if !passes => self.message_error(e),
+            Event::OffsetCommit { error, partitions } => {
+                let mut commits = self.commits.borrow_mut();
+                if commits.len() == OTHERS {
+                    commits.pop_front();
+                }
+                commits.push_back((error, partitions));
+                drop(commits);
+                self.again();
+            }
             _ => {}
         }
     }
@@ -131,7 +150,7 @@ impl Core {
     /// Whether a script that reads has nothing to do about an error but to read on: a broker can't be reached,
     /// or none any more. Who may not enter, or trusts whom, does not pass by itself; and where no broker has
     /// ever answered it is more likely that none will.
-    fn passes_by_itself(&self, e: &rdk::Error, of_a_broker: bool) -> bool {
+    fn passes_by_itself(&self, e: &Error, of_a_broker: bool) -> bool {
         let lasting = [ErrorCode::AUTHENTICATION, ErrorCode::SSL].contains(&e.code);
         let all = e.code == ErrorCode::ALL_BROKERS_DOWN;
         !e.fatal && !lasting && (of_a_broker || all && self.answered())
@@ -155,6 +174,11 @@ impl Core {
                 errors.push_back(e);
             }
         }
+    }
+
+    /// What became of the next commit that no call waits for.
+    pub fn next_commit(&self) -> Option<Committed> {
+        self.commits.borrow_mut().pop_front()
     }
 
     /// Puts one back: it comes first.
@@ -292,9 +316,9 @@ impl Core {
             }
             Kept::Statistics(json) => {
                 self.kept_others.set(self.kept_others.get() - 1);
-                self.callbacks.statistics().map(|(p, dict)| {
-                    (p, if dict { crate::cmd::json::to_obj(&json) } else { Obj::text(&json) })
-                })
+                self.callbacks
+                    .statistics()
+                    .map(|(p, dict)| (p, if dict { json::to_obj(&json) } else { Obj::text(&json) }))
             }
         };
         match call {

@@ -15,6 +15,7 @@ use std::time::Instant;
 
 pub use bell::Doorbell;
 pub use closing::{Life, Lingering};
+pub use events::Committed;
 use events::Kept;
 pub use reports::{Awaited, Own};
 
@@ -78,6 +79,10 @@ pub struct Core {
     /// Who asked for a message's report, by the message's opaque.
     own_reports: RefCell<HashMap<u64, Own>>,
     next_opaque: Cell<u64>,
+    /// How many deliveries have failed since the last `flush`, but for those whose call threw it.
+    failed: Cell<usize>,
+    /// When the open transaction was begun.
+    pub begun: Cell<Option<Instant>>,
     /// Who waits for room, and how full the queue was when a message was last refused (0: never).
     room: Slot,
     full_at: Cell<usize>,
@@ -91,6 +96,8 @@ pub struct Core {
     pub lost: Cell<usize>,
     /// Subscribers: errors that no error callback takes, for the message callback and `consume`.
     pub message_errors: Option<RefCell<VecDeque<ClientError>>>,
+    /// Subscribers: what became of commits that no call waits for.
+    commits: RefCell<VecDeque<Committed>>,
     /// Brokers that the script added.
     added_brokers: RefCell<String>,
 }
@@ -155,6 +162,8 @@ impl Core {
             kept_others: Cell::new(0),
             own_reports: RefCell::default(),
             next_opaque: Cell::new(1),
+            failed: Cell::new(0),
+            begun: Cell::new(None),
             room: Slot::default(),
             full_at: Cell::new(0),
             doorbell: OnceCell::new(),
@@ -163,6 +172,7 @@ impl Core {
             gave_up: Cell::new(false),
             lost: Cell::new(0),
             message_errors,
+            commits: RefCell::default(),
             added_brokers: RefCell::default(),
             state,
             client,

@@ -88,6 +88,19 @@ impl Core {
         self.live.undelivered()
     }
 
+    /// Counts failed deliveries for the next `flush`.
+    fn count_failed(&self, count: usize) {
+        self.failed.set(self.failed.get() + count);
+    }
+
+    /// How many deliveries have failed since this was asked last. Reports that are being freed are
+    /// waited for.
+    pub fn take_failed(&self) -> usize {
+        self.live.sweep.wait();
+        self.say_swept();
+        self.failed.take()
+    }
+
     /// Frees the reports that nobody wants and keeps the others: a batch that the callback wants
     /// whole as it is, single ones as values.
     pub(super) fn keep_reports(&self, mut reports: Reports) {
@@ -145,12 +158,16 @@ impl Core {
             self.kept_reports.set(self.kept_reports.get() + 1);
             out.push_back(Kept::Report { report, to });
         }
+        if nobody {
+            self.count_failed(unheard.count);
+        }
         self.say_unheard(unheard);
     }
 
     /// Says the failed deliveries among the reports that were swept.
     pub(super) fn say_swept(&self) {
         if let Some(unheard) = self.live.sweep.unheard() {
+            self.count_failed(unheard.count);
             self.say_unheard(unheard);
         }
     }
@@ -175,12 +192,17 @@ impl Core {
         }
     }
 
+    /// Where a report goes. A failure that no waiting call throws is counted.
     fn route(&self, m: MessageRef<'_>) -> Route {
+        let failed = m.error().is_some();
         let opaque = m.opaque();
         if opaque != 0 {
             let own = self.own_reports.borrow_mut().remove(&opaque);
             match own {
-                Some(Own::Call(prefix)) => return Route::Own(prefix),
+                Some(Own::Call(prefix)) => {
+                    self.count_failed(usize::from(failed));
+                    return Route::Own(prefix);
+                }
                 Some(Own::Wait(awaited, index)) => {
                     awaited.set(index, self.outcome(m));
                     return Route::Done;
@@ -188,7 +210,7 @@ impl Core {
                 None => {}
             }
         }
-        let failed = m.error().is_some();
+        self.count_failed(usize::from(failed));
         if self.callbacks.delivery().is_none() {
             return if failed { Route::Nobody } else { Route::Done };
         }

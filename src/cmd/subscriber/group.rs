@@ -2,30 +2,32 @@
 
 use std::time::{Duration, Instant};
 
+use super::turns::Called;
 use super::{Pending, Subscriber};
 use crate::cmd::core::Life;
 use crate::cmd::leaving::LEAVE;
 use crate::cmd::rebalance::{answer, Kind};
-use crate::error::{Error, Result};
+use crate::cmd::tps;
+use crate::error::{guiding_detail, Error, Result};
 use crate::rdk::{self, ClientError, ErrorCode, Event, PartitionList, Rebalance};
 use crate::tcl::Obj;
 
 impl Subscriber {
     /// Serves the group's events up to one that needs a call of the rebalance callback.
-    pub(super) fn serve_group(&self, words: &mut Vec<Obj>) -> bool {
+    pub(super) fn serve_group(&self, words: &mut Vec<Obj>) -> Option<Called> {
         // Looking at the group's queue counts as polling. Of a member that was put out because its
         // script does not read, it would make one that is in the group and does not read.
         while self.rebalance.borrow().is_none() && !self.left_alone.get() && !self.exceeded.get() {
             if !self.group_bell.look() {
-                return false;
+                return None;
             }
-            let Some(event) = self.group.poll(0) else { return false };
+            let event = self.group.poll(0)?;
             self.group_bell.more();
             match event {
                 Event::Rebalance(r) => {
                     let calls = self.begin_rebalance(r, words);
                     if calls {
-                        return true;
+                        return Some(Called::Rebalance);
                     }
                 }
                 Event::Error(e) => {
@@ -33,13 +35,53 @@ impl Subscriber {
                     self.exceeded.set(late && !self.callback.is_set());
                     self.core.message_error(e);
                 }
-                Event::OffsetCommit { error: Some(e), partitions } => {
-                    self.commit_failed(e, &partitions);
-                }
                 _ => {}
             }
         }
+        None
+    }
+
+    /// Serves what became of commits that no call waits for, up to one that needs a call of the commit
+    /// callback.
+    pub(super) fn serve_commits(&self, words: &mut Vec<Obj>) -> bool {
+        while let Some((error, partitions)) = self.core.next_commit() {
+            let calls = self.tell_commit(error.as_ref(), &partitions, words);
+            if let Some(e) = error {
+                self.commit_failed(e, &partitions);
+            }
+            if calls {
+                return true;
+            }
+        }
         false
+    }
+
+    /// Has the commit callback told of a commit that nobody waits for; false when there is none, or
+    /// nothing was to be committed.
+    fn tell_commit(
+        &self,
+        error: Option<&rdk::Error>,
+        partitions: &PartitionList,
+        words: &mut Vec<Obj>,
+    ) -> bool {
+        let sent: Vec<Obj> =
+            partitions.iter().filter(|e| e.offset >= 0).map(|e| tps::tp(&e, true)).collect();
+        let callback = self.commit_callback.get().filter(|_| self.core.can_call());
+        let Some(prefix) = callback.filter(|_| !sent.is_empty()) else { return false };
+        let mut dict = vec![Obj::text("partitions"), Obj::list(&sent)];
+        if let Some(e) = error {
+            let [error, code, message] = ["error", "code", "message"].map(Obj::text);
+            dict.extend([
+                error,
+                Obj::text(&e.code.text()),
+                code,
+                Obj::text(&e.code.constant()),
+                message,
+                Obj::text(&guiding_detail(&self.core.explain(e.clone()))),
+            ]);
+        }
+        prefix.fill(Obj::list(&dict), words);
+        true
     }
 
     /// A commit that nobody waits for has failed. Nothing is lost by it: the messages come again.

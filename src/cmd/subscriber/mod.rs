@@ -29,6 +29,7 @@ pub struct Subscriber {
     group_bell: Arc<Doorbell>,
     pub callback: Slot,
     pub rebalance_callback: Slot,
+    pub commit_callback: Slot,
     /// `on_error stop`: an error in the callback removes it and goes back to that message.
     pub stop_on_error: Cell<bool>,
     /// The rebalance whose callback runs.
@@ -103,6 +104,12 @@ const READING: &[Row<Subscriber>] = &[
     Row("member_id", "", subscription::member_id, "the id that the group gave"),
     Row("callback", "?prefix?", callback, "set who gets messages"),
     Row("rebalance_callback", "?prefix?", rebalance_callback, "set who is told of rebalances"),
+    Row(
+        "commit_callback",
+        "?prefix?",
+        commit_callback,
+        "set who is told of commits that no call waits for",
+    ),
     Row("on_error", "?action?", on_error, "continue or stop after an error in the callback"),
     Row(
         "offsets",
@@ -255,6 +262,7 @@ impl Subscriber {
                 group_bell,
                 callback: Slot::default(),
                 rebalance_callback: Slot::default(),
+                commit_callback: Slot::default(),
                 stop_on_error: Cell::new(false),
                 rebalance: RefCell::default(),
                 next_read: Cell::new(None),
@@ -306,6 +314,11 @@ fn callback(c: &C<'_>) -> Out {
 /// `rebalance_callback ?prefix?`
 fn rebalance_callback(c: &C<'_>) -> Out {
     Ok(c.this.rebalance_callback.get_or_set(c.args.get(0), "rebalance callback")?.into())
+}
+
+/// `commit_callback ?prefix?`
+fn commit_callback(c: &C<'_>) -> Out {
+    Ok(c.this.commit_callback.get_or_set(c.args.get(0), "commit callback")?.into())
 }
 
 /// `on_error ?continue|stop?`

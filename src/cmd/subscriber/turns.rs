@@ -38,8 +38,11 @@ impl Serve for Subscriber {
         } else if self.core.next_event_call(words) {
             return Some(Called::Event);
         }
-        if self.serve_group(words) {
-            return Some(Called::Rebalance);
+        if let Some(called) = self.serve_group(words) {
+            return Some(called);
+        }
+        if self.serve_commits(words) {
+            return Some(Called::Event);
         }
         if what == What::All && self.may_give() {
             return self.next_message_call(words);
