@@ -29,11 +29,13 @@ proc ::kafka::cli::Do.produce {options files} {
     set p(extra) {}
     if {[dict exists $options -k]} {lappend p(extra) -key [Bytes [dict get $options -k]]}
     set headers {}
+    set nulls {}
     foreach word [Opt $options -H] {
-        if {![regexp {^([^=]+)(?:=(.*))?$} $word - key value]} {Usage "-H wants NAME=VALUE"}
+        if {![regexp {^([^=]+)(=(.*))?$} $word - key assigned value]} {Usage "-H wants NAME=VALUE"}
+        if {$assigned eq ""} {lappend nulls [expr {[llength $headers] / 2}]}
         lappend headers $key [Bytes $value]
     }
-    if {[llength $headers]} {lappend p(extra) -headers $headers}
+    if {[llength $headers]} {lappend p(extra) -headers $headers -null_headers $nulls}
     set lines [expr {![llength $files] || [dict exists $options -l]}]
     if {!$lines && ($p(json) || $p(tee))} {Usage "-J and -T want -l with files"}
 
@@ -261,6 +263,7 @@ proc ::kafka::cli::SendJson {line} {
         if {$time ne "" && (![string is entier -strict $time] || $time < 0)} {JsonBad "its ts is no time"}
         if {$time ne "" && $time > 0} {lappend words -timestamp $time}
         set headers {}
+        set nulls {}
         if {[dict exists $message headers]} {
             lassign [dict get $message headers] kind list
             if {$kind ne "list" || [llength $list] % 2} {
@@ -270,11 +273,14 @@ proc ::kafka::cli::SendJson {line} {
                 if {[lindex $name 0] ne "string" || $value ne {word null} && [lindex $value 0] ne "string"} {
                     JsonBad "its headers are no list of names and values"
                 }
-                if {$value eq {word null}} {set value {string {}}}
+                if {$value eq {word null}} {
+                    lappend nulls [expr {[llength $headers] / 2}]
+                    set value {string {}}
+                }
                 lappend headers [Text [lindex $name 1]] [lindex $value 1]
             }
         }
-        if {[llength $headers]} {lappend words -headers $headers}
+        if {[llength $headers]} {lappend words -headers $headers -null_headers $nulls}
         if {[dict exists $message key] && [dict get $message key] ne {word null}} {
             lappend words -key [JsonField $message key string]
         }
