@@ -324,11 +324,14 @@ impl Reader {
     }
 
     /// How many messages wait. librdkafka drops those of a partition that was stopped when they are
-    /// read, so one batch is.
+    /// read, and what is none (a mark, the end of a partition) is told from them only then. So all are read, up
+    /// to the largest batch; behind that, the number may be a few too large.
     pub fn waiting(&self) -> usize {
-        if self.batch.borrow().is_empty() {
+        while self.batch.borrow().len() < MOST && !self.messages.is_empty() {
             // A failure is the next read's to tell.
-            let _ = self.fill();
+            if !matches!(self.fill(), Ok(n) if n > 0) {
+                break;
+            }
         }
         let held = |h: &&Held| !h.is_void() && !h.is_end() && !h.is_mark();
         let read = self.batch.borrow().iter().filter(held).count();
