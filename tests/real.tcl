@@ -33,9 +33,7 @@ namespace eval helper {
     # Faults of the package that only Apache Kafka shows, and where they are described. Who mends
     # one removes its line here, and its constraint from the tests.
     variable knownFaults {
-        fault_not_leader "NOT_LEADER of a topic just made is not tried again"
         fault_consumer_commit "KIP-848: on a busy broker what was committed in a revoke comes twice, or close takes 5 s"
-        fault_unknown_stays "a topic that a handle's watermarks did not find stays unknown to them when it is made"
     }
 }
 

@@ -9,9 +9,11 @@ use super::store::Part;
 use super::subscriber::Subscriber;
 use super::tps::{self, Need};
 use super::wait::{self, Manner};
-use super::{query, steer, transactions};
+use super::{steer, transactions};
 use crate::error::{Error, Result};
-use crate::rdk::{self, Admin, Client, Elem, ErrorCode, Event, GiveUp, Offset, PartitionList};
+use crate::rdk::{
+    self, Admin, CallTime, Client, Elem, ErrorCode, Event, GiveUp, Offset, PartitionList,
+};
 use crate::tcl::{Call, Flow, Obj, Outcome};
 
 type C<'a> = Call<'a, Subscriber>;
@@ -127,11 +129,11 @@ pub fn lag(c: &C<'_>) -> Out {
         begun.push(part.is_some_and(|p| p.read().is_some()));
         list.set_offset(i, next);
     }
-    let timeout = manner.timeout;
+    let time = CallTime::new(manner.timeout);
     wait::call(
         core,
         manner,
-        move |client| lags(client, list, &begun, timeout),
+        move |client| lags(client, list, &begun, &time),
         |list| tps::outcome(&list, offset_list),
     )
 }
@@ -142,15 +144,15 @@ fn lags(
     client: &Arc<Client>,
     mut list: PartitionList,
     begun: &[bool],
-    timeout: i32,
+    time: &CallTime,
 ) -> rdk::Result<PartitionList> {
     let mut ends = list.clone();
     for i in 0..ends.len() {
         ends.set_offset(i, Offset::END);
     }
-    query::list_offsets(client, &mut ends, timeout)?;
+    client.list_offsets(&mut ends, time)?;
     let known = |n: i64| !matches!(n, Offset::INVALID | Offset::STORED);
-    fill_in(&mut list, |e| !known(e.offset), |ask| ask_committed(client, ask, timeout))?;
+    fill_in(&mut list, |e| !known(e.offset), |ask| ask_committed(client, ask, time.left()))?;
     let reset = steer::reset_offset(client);
     for i in 0..list.len() {
         if list.get(i).is_some_and(|e| !known(e.offset) && e.error.is_none()) {
@@ -160,9 +162,9 @@ fn lags(
             }
         }
     }
-    reset_gone(client, &mut list, &ends, begun, timeout)?;
+    reset_gone(client, &mut list, &ends, begun, time)?;
     let at_beginning = |e: &Elem<'_>| e.offset == Offset::BEGINNING;
-    fill_in(&mut list, at_beginning, |ask| query::list_offsets(client, ask, timeout))?;
+    fill_in(&mut list, at_beginning, |ask| client.list_offsets(ask, time))?;
     for (i, end) in ends.iter().enumerate() {
         let Some(e) = list.get(i) else { continue };
         let n = match Offset::from_raw(e.offset) {
@@ -184,7 +186,7 @@ fn reset_gone(
     list: &mut PartitionList,
     ends: &PartitionList,
     begun: &[bool],
-    timeout: i32,
+    time: &CallTime,
 ) -> rdk::Result<()> {
     let mut places = Vec::new();
     let mut first = PartitionList::new();
@@ -197,7 +199,7 @@ fn reset_gone(
     if first.is_empty() {
         return Ok(());
     }
-    query::list_offsets(client, &mut first, timeout)?;
+    client.list_offsets(&mut first, time)?;
     for (i, first) in places.into_iter().zip(first.iter()) {
         let (Some(e), Some(end)) = (list.get(i), ends.get(i)) else { continue };
         if first.error.or(end.error).is_some() || (first.offset..=end.offset).contains(&e.offset) {

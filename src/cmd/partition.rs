@@ -145,13 +145,8 @@ fn ask_until(client: &Client, topic: &str, end: Option<Instant>, answers: &Answe
 }
 
 fn may_pass(code: ErrorCode) -> bool {
-    [
-        ErrorCode::UNKNOWN_TOPIC_OR_PART,
-        ErrorCode::LEADER_NOT_AVAILABLE,
-        ErrorCode::TIMED_OUT,
-        ErrorCode::TRANSPORT,
-    ]
-    .contains(&code)
+    [ErrorCode::UNKNOWN_TOPIC_OR_PART, ErrorCode::TIMED_OUT].contains(&code)
+        || rdk::leader_moves(code)
 }
 
 /// What is to be chosen.

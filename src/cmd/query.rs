@@ -1,16 +1,13 @@
 //! Questions to the cluster that every handle can ask.
 
-use std::time::Instant;
-
 use super::handle::Handle;
 use super::info::QUERY;
-use super::pump::deadline;
 use super::tps;
 use super::transactions;
 use super::wait::{self, Manner};
 use crate::error::{error_dict, Error, Result};
 use crate::rdk::{
-    self, Client, ErrorCode, Metadata, PartitionList, PartitionMeta, TopicMeta, TopicSel,
+    self, CallTime, ErrorCode, Metadata, PartitionList, PartitionMeta, TopicMeta, TopicSel,
 };
 use crate::tcl::{Call, Flow, Obj, Outcome};
 
@@ -124,13 +121,13 @@ pub fn watermarks<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
         let marks = pair(core.client.cached_watermarks(&topic, partition)?);
         return Ok(wait::ready(core, manner.command, marks));
     }
-    let timeout = manner.timeout;
+    let time = CallTime::new(manner.timeout);
     let place = format!("topic \"{topic}\" partition {partition}");
     wait::call(
         core,
         manner,
         move |client| {
-            client.query_watermarks(&topic, partition, timeout).map_err(|mut e| {
+            client.query_watermarks(&topic, partition, &time).map_err(|mut e| {
                 if e.detail.is_empty() {
                     e.detail = place;
                 }
@@ -146,71 +143,20 @@ pub fn watermarks<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
 pub fn offsets_for_times<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
     let mut list = times(c.args.rest)?;
     let manner = Manner::from(&c.args, QUERY)?;
-    let timeout = manner.timeout;
+    let time = CallTime::new(manner.timeout);
     if list.is_empty() {
         return Ok(wait::ready(c.this.core(), manner.command, Obj::empty()));
     }
     wait::call(
         c.this.core(),
         manner,
-        move |client| list_offsets(client, &mut list, timeout).map(|()| list),
+        move |client| client.list_offsets(&mut list, &time).map(|()| list),
         |list| {
             tps::outcome(&list, |good| {
                 Obj::list(&good.iter().map(|e| tps::tp(e, true)).collect::<Vec<_>>())
             })
         },
     )
-}
-
-/// Asks the leaders for the offsets at the list's times, or at its beginning or end: one request to
-/// each leader. A failure of single partitions is in the list.
-///
-/// librdkafka fails all when a leader's answer has an error for one. Then each is asked for by
-/// itself.
-pub fn list_offsets(client: &Client, list: &mut PartitionList, timeout_ms: i32) -> rdk::Result<()> {
-    let end = deadline(timeout_ms);
-    let asked = list.clone();
-    let whole = client.offsets_for_times(list, timeout_ms);
-    let Err(error) = whole else {
-        fail_unasked(list);
-        return Ok(());
-    };
-    // Whatever is wrong with all of them is not looked for in each.
-    let common =
-        [ErrorCode::TIMED_OUT, ErrorCode::ALL_BROKERS_DOWN, ErrorCode::TRANSPORT, ErrorCode::FATAL];
-    if common.contains(&error.code) {
-        return Err(error);
-    }
-    if asked.len() == 1 {
-        list.set_error(0, Some(error.code));
-        return Ok(());
-    }
-    for (i, e) in asked.iter().enumerate() {
-        let left = match end {
-            None => -1,
-            Some(d) => {
-                let left = d.saturating_duration_since(Instant::now());
-                i32::try_from(left.as_millis()).unwrap_or(i32::MAX)
-            }
-        };
-        let mut one = PartitionList::new();
-        one.add_offset(e.topic, e.partition, e.offset)?;
-        let done = client.offsets_for_times(&mut one, left);
-        fail_unasked(&mut one);
-        let code = done.err().map(|e| e.code).or_else(|| one.get(0).and_then(|e| e.error));
-        list.set_offset(i, one.get(0).map_or(e.offset, |e| e.offset));
-        list.set_error(i, code);
-    }
-    Ok(())
-}
-
-/// librdkafka leaves those as "in progress" for whose topic it found no leader.
-fn fail_unasked(list: &mut PartitionList) {
-    for i in 0..list.len() {
-        if list.get(i).is_some_and(|e| e.error == Some(ErrorCode::IN_PROGRESS)) {
-            list.set_error(i, Some(ErrorCode::UNKNOWN_PARTITION));
-        }
-    }
 }
 
 /// `{topic partition timestamp}` each, the time where librdkafka wants it: in the offset.

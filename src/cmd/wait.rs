@@ -229,9 +229,9 @@ fn passing(mut e: rdk::Error) -> rdk::Error {
         ErrorCode::ALL_BROKERS_DOWN,
         ErrorCode::WAIT_COORD,
         ErrorCode::COORDINATOR_NOT_AVAILABLE,
-        ErrorCode::LEADER_NOT_AVAILABLE,
     ]
-    .contains(&e.code);
+    .contains(&e.code)
+        || rdk::leader_moves(e.code);
     e
 }
 

@@ -6,6 +6,7 @@
 #![deny(unsafe_op_in_unsafe_fn)]
 
 mod admin;
+mod again;
 mod api;
 mod bound;
 mod client;
@@ -44,11 +45,12 @@ mod testing;
 mod tests;
 
 pub use admin::{
-    Acl, AclFilter, Admin, Change, Cluster, ConfigEntry, Credential, Election, GiveUp,
-    GroupDescription, GroupListing, ListedOffset, Member, Named, NewTopic, Node, Resource,
-    ScramChange, TopicDescription, GROUP_STATES, GROUP_TYPES, MECHANISMS, OPERATIONS, PATTERNS,
-    PERMISSIONS, RESOURCES, SPEC_EARLIEST, SPEC_LATEST, SPEC_MAX_TIMESTAMP,
+    Acl, AclFilter, Admin, Change, Cluster, ConfigEntry, Credential, Election, GroupDescription,
+    GroupListing, ListedOffset, Member, Named, NewTopic, Node, Resource, ScramChange,
+    TopicDescription, GROUP_STATES, GROUP_TYPES, MECHANISMS, OPERATIONS, PATTERNS, PERMISSIONS,
+    RESOURCES, SPEC_EARLIEST, SPEC_LATEST, SPEC_MAX_TIMESTAMP,
 };
+pub use again::{leader_moves, CallTime, GiveUp};
 pub use api::{api_key, api_name, api_names};
 pub use client::{Client, Kind};
 pub use conf::{Conf, TopicConf};

@@ -118,6 +118,15 @@ impl PartitionList {
         Ok(self.len() - 1)
     }
 
+    /// A list of the elements at these places, with their offsets alone.
+    pub fn select(&self, places: &[usize]) -> Result<PartitionList> {
+        let mut list = PartitionList::with_capacity(places.len());
+        for e in places.iter().filter_map(|i| self.get(*i)) {
+            list.add_offset(e.topic, e.partition, e.offset)?;
+        }
+        Ok(list)
+    }
+
     /// How many elements.
     pub fn len(&self) -> usize {
         self.elems().len()

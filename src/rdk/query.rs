@@ -1,22 +1,15 @@
 //! Questions to the cluster. All but the cached ones block up to their timeout.
 
+use std::collections::HashSet;
 use std::ffi::CStr;
-use std::time::{Duration, Instant};
 
 use libc::c_void;
 
+use super::again::{ask_again, ask_each, passes, CallTime, Patience};
 use super::client::{Client, Kind};
 use super::errno::{Error, ErrorCode, Result};
 use super::ptr::{cstring, string};
-use super::{raw, Metadata, PartitionList, Topic};
-
-/// How long to wait before a leader that moves is asked again.
-const MOVING: Duration = Duration::from_millis(50);
-
-/// Whether a partition's leader is being elected, or is not known to the broker yet.
-fn moves(code: ErrorCode) -> bool {
-    matches!(code, ErrorCode::NOT_LEADER_FOR_PARTITION | ErrorCode::LEADER_NOT_AVAILABLE)
-}
+use super::{raw, Elem, Metadata, Offset, PartitionList, Topic};
 
 /// Which topics to ask about.
 #[derive(Copy, Clone)]
@@ -94,28 +87,26 @@ impl Client {
     }
 
     /// A partition's first offset and the one behind its last, asked from its leader
-    /// (`rd_kafka_query_watermark_offsets`). While the leader is being elected, or does not know it
-    /// yet, it is asked again until `timeout_ms` are over, as Java's clients do.
+    /// (`rd_kafka_query_watermark_offsets`), again while [the leader moves](super::leader_moves).
     pub fn query_watermarks(
         &self,
         topic: &str,
         partition: i32,
-        timeout_ms: i32,
+        time: &CallTime,
     ) -> Result<(i64, i64)> {
+        let mut list = PartitionList::new();
+        list.add(topic, partition)?;
         let topic = cstring(topic, "topic")?;
-        let begun = Instant::now();
-        loop {
-            let left = match u64::try_from(timeout_ms) {
-                Ok(ms) => Duration::from_millis(ms).saturating_sub(begun.elapsed()),
-                Err(_) => Duration::MAX,
-            };
-            match self.watermarks(&topic, partition, i32::try_from(left.as_millis()).unwrap_or(-1))
-            {
-                Err(e) if moves(e.code) && left > MOVING => std::thread::sleep(MOVING),
-                Err(e) => return Err(Error { retriable: e.retriable || moves(e.code), ..e }),
-                found => return found,
+        list.set_offset(0, Offset::END);
+        let (mut passes, mut patience) = (passes(self, &list), Patience::new());
+        let ask = |time: &CallTime| match self.watermarks(&topic, partition, time.left()) {
+            // librdkafka says the same of a topic that is missing and of a leader that is.
+            Err(e) if e.code == ErrorCode::UNKNOWN_PARTITION => {
+                self.offsets_of(&list, time)?.remove(0).and(Err(e))
             }
-        }
+            found => found,
+        };
+        ask_again(time, |code| passes(0, code), || patience.attempt(time, ask))
     }
 
     fn watermarks(&self, topic: &CStr, partition: i32, timeout_ms: i32) -> Result<(i64, i64)> {
@@ -155,14 +146,78 @@ impl Client {
         Ok((low, high))
     }
 
-    /// Replaces each element's offset, a timestamp in milliseconds, by the offset of the
-    /// first message at or after it, or -1 (`rd_kafka_offsets_for_times`). Errors of
-    /// single partitions are in the list.
-    pub fn offsets_for_times(&self, list: &mut PartitionList, timeout_ms: i32) -> Result<()> {
+    /// Replaces each element's offset, a timestamp in milliseconds or `Offset::BEGINNING` or
+    /// `Offset::END`, by the offset of the first message at or after it, or -1. Partitions whose
+    /// [leader moves](super::leader_moves) are asked for again. Errors of single partitions are in the list.
+    pub fn list_offsets(&self, list: &mut PartitionList, time: &CallTime) -> Result<()> {
+        let mut patience = Patience::new();
+        let answers = ask_each(list.len(), time, passes(self, list), |open| {
+            patience.attempt(time, |time| self.offsets_of(&list.select(open)?, time))
+        })?;
+        for (i, answer) in answers.into_iter().enumerate() {
+            match answer {
+                Ok(offset) => {
+                    list.set_offset(i, offset);
+                    list.set_error(i, None);
+                }
+                Err(e) => list.set_error(i, Some(e.code)),
+            }
+        }
+        Ok(())
+    }
+
+    /// The same, once. librdkafka fails all when a leader's answer has an error for one, and knows but
+    /// one answer for a partition: then each is asked for by itself.
+    fn offsets_of(&self, list: &PartitionList, time: &CallTime) -> Result<Vec<Result<i64>>> {
+        // Whatever is wrong with all of them is not looked for in each.
+        let common = [
+            ErrorCode::TIMED_OUT,
+            ErrorCode::ALL_BROKERS_DOWN,
+            ErrorCode::TRANSPORT,
+            ErrorCode::DESTROY_BROKER,
+            ErrorCode::FATAL,
+        ];
+        let mut found = list.clone();
+        let mut seen = HashSet::with_capacity(list.len());
+        let whole = if list.iter().any(|e| !seen.insert((e.topic, e.partition))) {
+            Err(Error::new(ErrorCode::INVALID_ARG))
+        } else {
+            self.offsets_for_times(&mut found, time.left())
+        };
+        match whole {
+            Ok(()) => Ok(found.iter().map(offset_of).collect()),
+            // It knows no leader for any of them; the list says why.
+            Err(Error { code: ErrorCode::UNKNOWN_PARTITION, .. })
+                if found.iter().all(|e| e.error.is_some()) =>
+            {
+                Ok(found.iter().map(offset_of).collect())
+            }
+            Err(e) if common.contains(&e.code) => Err(e),
+            Err(e) if list.len() == 1 => Ok(vec![Err(e)]),
+            Err(_) => (0..list.len())
+                .map(|i| match self.offsets_of(&list.select(&[i])?, time) {
+                    Ok(mut one) => Ok(one.remove(0)),
+                    Err(e) => Ok(Err(e)),
+                })
+                .collect(),
+        }
+    }
+
+    fn offsets_for_times(&self, list: &mut PartitionList, timeout_ms: i32) -> Result<()> {
         // SAFETY: handle and list are valid, and the list is borrowed exclusively.
         let code = unsafe {
             raw::rd_kafka_offsets_for_times(self.as_ptr(), list.as_mut_ptr(), timeout_ms)
         };
         ErrorCode(code).ok()
+    }
+}
+
+/// What librdkafka found for an element.
+fn offset_of(e: Elem<'_>) -> Result<i64> {
+    match e.error {
+        None => Ok(e.offset),
+        // It leaves those so whose topic it has not found.
+        Some(ErrorCode::IN_PROGRESS) => Err(Error::new(ErrorCode::UNKNOWN_TOPIC_OR_PART)),
+        Some(code) => Err(Error::new(code)),
     }
 }

@@ -281,6 +281,13 @@ void kafka_forget_coordinators(rd_kafka_t *rk) {
         rd_kafka_q_enq(rk->rk_ops, rd_kafka_op_new_cb(rk, RD_KAFKA_OP_WAKEUP, forget));
 }
 
+/* Has the client ask for a topic's partitions and leaders anew when it needs them next. */
+void kafka_forget_topic(rd_kafka_t *rk, const char *topic) {
+        rd_kafka_wrlock(rk);
+        rd_kafka_metadata_cache_delete_by_name(rk, topic);
+        rd_kafka_wrunlock(rk);
+}
+
 /*
  * The linker gives librdkafka these two for its own (build.rs); where it can't, nothing calls them.
  *

@@ -5,9 +5,10 @@
 
 use std::ptr::NonNull;
 
-use libc::c_int;
+use libc::{c_char, c_int};
 
 use super::client::Client;
+use super::ptr::cstring;
 use super::raw;
 
 #[repr(C)]
@@ -20,6 +21,7 @@ extern "C" {
     fn kafka_watch_free(watch: *mut Raw);
     fn kafka_watch(rk: *mut raw::rd_kafka_t, watch: *mut Raw, call: c_int);
     fn kafka_forget_coordinators(rk: *mut raw::rd_kafka_t);
+    fn kafka_forget_topic(rk: *mut raw::rd_kafka_t, topic: *const c_char);
 }
 
 /// A client's watch. It has to outlive the client, whose threads use it.
@@ -64,5 +66,13 @@ impl Client {
     pub(super) fn forget_coordinators(&self) {
         // SAFETY: the client is valid.
         unsafe { kafka_forget_coordinators(self.as_ptr()) }
+    }
+
+    /// Has the client ask for a topic's partitions and leaders anew when it needs them next.
+    pub(super) fn forget_topic(&self, name: &str) {
+        // A name that librdkafka can't have is not known to it.
+        let Ok(name) = cstring(name, "topic") else { return };
+        // SAFETY: the client and the name are valid through the call.
+        unsafe { kafka_forget_topic(self.as_ptr(), name.as_ptr()) }
     }
 }

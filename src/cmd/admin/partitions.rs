@@ -44,7 +44,7 @@ pub fn list_offsets(c: &C<'_>) -> Out {
         }
         None => false,
     };
-    let mut list = specs(c.args.rest)?;
+    let list = specs(c.args.rest)?;
     words::each_once(&list)?;
     ask(
         c,
@@ -52,7 +52,7 @@ pub fn list_offsets(c: &C<'_>) -> Out {
             if list.is_empty() {
                 return Ok(Vec::new());
             }
-            admin.list_offsets(&mut list, committed)
+            admin.list_offsets(&list, committed)
         },
         |found| {
             let items = found

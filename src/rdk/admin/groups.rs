@@ -5,9 +5,9 @@ use std::ffi::CStr;
 use libc::c_int;
 
 use super::acls::operations;
-use super::again::passes;
 use super::cluster::Node;
 use super::{array, error_of, number, raw, word, Admin, Bag, Named, Names, Op};
+use crate::rdk::again::coordinator_moves;
 use crate::rdk::errno::{Error, ErrorCode, Result};
 use crate::rdk::ptr::{cstring, string};
 use crate::rdk::PartitionList;
@@ -388,7 +388,7 @@ unsafe fn one_group(results: &[*const raw::group_result]) -> Result<PartitionLis
         }
         let list = PartitionList::copy_raw(raw::rd_kafka_group_result_partitions(*result));
         // A broker that is not the coordinator says so of each partition (OffsetCommit).
-        let refused = list.iter().filter_map(|e| e.error).find(|code| passes(*code));
+        let refused = list.iter().filter_map(|e| e.error).find(|code| coordinator_moves(*code));
         refused.map_or(Ok(list), |code| Err(Error::new(code)))
     }
 }

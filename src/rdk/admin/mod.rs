@@ -7,9 +7,9 @@
 //! of scope at once, and librdkafka forgets the request at its own time limit, or with the client.
 
 mod acls;
-mod again;
 mod cluster;
 mod configs;
+mod coordinator;
 mod groups;
 mod offsets;
 mod op;
@@ -19,17 +19,16 @@ mod topics;
 
 use std::ffi::CString;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use libc::{c_char, c_int};
 
+use super::again::{CallTime, GiveUp, LONGEST, LOOK};
 use super::client::Client;
 use super::errno::{Error, ErrorCode, Result};
 use super::ptr::{cstring, string, ErrBuf};
 use super::{Metadata, TopicSel};
-use op::{Op, LONGEST};
+use op::Op;
 
 pub use acls::{Acl, AclFilter, OPERATIONS, PATTERNS, PERMISSIONS, RESOURCES};
 pub use cluster::{Cluster, Node};
@@ -42,67 +41,28 @@ pub use topics::{NewTopic, TopicDescription};
 /// Results by name: of topics, groups, users.
 pub type Named<T> = Vec<(String, Result<T>)>;
 
-/// How often a waiting request looks whether it was given up.
-const LOOK: Duration = Duration::from_millis(50);
-
-/// Says that nobody waits any more.
-#[derive(Clone, Default)]
-pub struct GiveUp {
-    said: Arc<AtomicBool>,
-    /// What it is a part of.
-    whole: Option<Arc<AtomicBool>>,
-}
-
-impl GiveUp {
-    /// The request ends without an answer.
-    pub fn now(&self) {
-        self.said.store(true, Ordering::Release);
-    }
-
-    /// One that is also said when this one is.
-    pub fn part(&self) -> GiveUp {
-        GiveUp { said: Arc::default(), whole: Some(self.said.clone()) }
-    }
-
-    /// Whether that was said.
-    pub fn is_said(&self) -> bool {
-        let said = |flag: &AtomicBool| flag.load(Ordering::Acquire);
-        said(&self.said) || self.whole.as_deref().is_some_and(said)
-    }
-}
-
 /// One call's way to the cluster: all its requests share its time. Its methods block; they are for
 /// a thread of their own.
 pub struct Admin<'a> {
     client: &'a Arc<Client>,
-    deadline: Option<Instant>,
-    timeout_ms: i32,
-    give_up: GiveUp,
+    time: CallTime,
 }
 
 impl<'a> Admin<'a> {
     /// For a call that has `timeout_ms` from now on, -1 without limit.
     pub fn new(client: &'a Arc<Client>, timeout_ms: i32, give_up: GiveUp) -> Admin<'a> {
-        let deadline =
-            u64::try_from(timeout_ms).ok().map(|ms| Instant::now() + Duration::from_millis(ms));
-        Admin { client, deadline, timeout_ms, give_up }
+        Admin { client, time: CallTime::of(timeout_ms, give_up) }
     }
 
-    /// The time that is left, in milliseconds, as librdkafka takes it.
-    fn left(&self) -> i32 {
-        let Some(deadline) = self.deadline else { return LONGEST };
-        let left = deadline.saturating_duration_since(Instant::now()).as_millis();
-        i32::try_from(left).map_or(LONGEST, |ms| ms.min(LONGEST))
-    }
-
-    fn late(&self) -> Error {
-        Error::with_detail(ErrorCode::TIMED_OUT, format!("no answer within {} ms", self.timeout_ms))
+    /// The same for a part of the time.
+    fn within(&self, time: &CallTime) -> Admin<'a> {
+        Admin { client: self.client, time: time.part(LONGEST) }
     }
 
     /// Metadata, within the time that is left.
     fn metadata(&self, topics: TopicSel<'_>) -> Result<Metadata> {
-        self.client.metadata(topics, self.left()).map_err(|e| match e.code {
-            ErrorCode::TIMED_OUT => self.late(),
+        self.client.metadata(topics, self.time.left()).map_err(|e| match e.code {
+            ErrorCode::TIMED_OUT => self.time.late(),
             _ => e,
         })
     }
@@ -130,7 +90,7 @@ impl<'a> Admin<'a> {
         let ptr = unsafe { raw::rd_kafka_AdminOptions_new(self.client.as_ptr(), op as c_int) };
         let ptr = NonNull::new(ptr).ok_or_else(|| Error::new(ErrorCode::INVALID_ARG))?;
         let options = Options(ptr, op);
-        let left = self.left();
+        let left = self.time.left();
         let limit = op.limit(left);
         checked(|text, size| {
             // SAFETY: the options are valid, and the buffer has the size given.
@@ -161,11 +121,11 @@ impl<'a> Admin<'a> {
         options: &Options,
         send: impl FnOnce(*mut raw::rd_kafka_t, *const raw::AdminOptions, *mut raw::rd_kafka_queue_t),
     ) -> Result<Answer> {
-        if self.give_up.is_said() {
+        if self.time.is_given_up() {
             return Err(Error::new(ErrorCode::DESTROY));
         }
-        if self.deadline.is_some_and(|d| Instant::now() >= d) {
-            return Err(self.late());
+        if self.time.left() == 0 {
+            return Err(self.time.late());
         }
         let queue = self.client.new_queue();
         send(self.client.as_ptr(), options.0.as_ptr(), queue.as_ptr());
@@ -174,7 +134,7 @@ impl<'a> Admin<'a> {
             // librdkafka answers at the request's time limit at the latest; it may be late by a
             // little, and an answer that is in the queue counts. Some requests have a later limit
             // there (see `Op::limit`): our clock ends these.
-            let left = if options.1.ends_late() { self.left() } else { LONGEST };
+            let left = if options.1.ends_late() { self.time.left() } else { LONGEST };
             let wait = left.min(LOOK.as_millis() as c_int);
             // SAFETY: the queue is valid; the event returned is ours.
             let event = unsafe { raw::rd_kafka_queue_poll(queue.as_ptr(), wait) };
@@ -182,11 +142,11 @@ impl<'a> Admin<'a> {
                 let client = Arc::clone(self.client);
                 return Answer { ptr, client, spoilt: false }.check(self, options.1);
             }
-            if self.give_up.is_said() {
+            if self.time.is_given_up() {
                 return Err(Error::new(ErrorCode::DESTROY));
             }
             if left == 0 {
-                return Err(self.late());
+                return Err(self.time.late());
             }
         }
     }
@@ -272,7 +232,7 @@ impl Answer {
         match code.error() {
             None => Ok(self),
             Some(ErrorCode::TIMED_OUT) => {
-                let late = admin.late();
+                let late = admin.time.late();
                 // librdkafka says which step it was in ("while waiting for controller").
                 let step = text.trim_end_matches(": Local: Timed out");
                 let detail = if step == text || step.is_empty() {

@@ -1,11 +1,14 @@
 //! Offsets, records and leaders of partitions.
 
+use std::collections::HashMap;
+
 use libc::c_int;
 
 use super::{array, error_of, raw, Admin, Bag, Op};
+use crate::rdk::again::{ask_each, passes, Patience};
 use crate::rdk::errno::{Error, ErrorCode, Result};
 use crate::rdk::ptr::string;
-use crate::rdk::PartitionList;
+use crate::rdk::{Elem, PartitionList};
 
 /// Instead of a timestamp: the first offset.
 pub const SPEC_EARLIEST: i64 = -2;
@@ -56,8 +59,28 @@ impl Admin<'_> {
     }
 
     /// Deletes the messages before the offsets; -1 is all. In the list that comes back the offsets
-    /// are the new first ones, and partitions have their errors (`rd_kafka_DeleteRecords`).
+    /// are the new first ones, and partitions have their errors. Partitions whose leader
+    /// moves are asked for again: what is deleted already is deleted.
     pub fn delete_records(&self, before: &PartitionList) -> Result<PartitionList> {
+        let (passes, mut patience) = (passes(self.client, before), Patience::new());
+        let answers = ask_each(before.len(), &self.time, passes, |open| {
+            let asked = before.select(open)?;
+            let found = patience
+                .attempt(&self.time, |time| self.within(time).delete_records_once(&asked))?;
+            Ok(found.iter().map(|e| e.error.map_or(Ok(e.offset), |c| Err(Error::new(c)))).collect())
+        })?;
+        let mut list = before.clone();
+        for (i, answer) in answers.into_iter().enumerate() {
+            match answer {
+                Ok(offset) => list.set_offset(i, offset),
+                Err(e) => list.set_error(i, Some(e.code)),
+            }
+        }
+        Ok(list)
+    }
+
+    /// The same, once (`rd_kafka_DeleteRecords`), in the order of the list.
+    fn delete_records_once(&self, before: &PartitionList) -> Result<PartitionList> {
         let mut bag = Bag::new(raw::rd_kafka_DeleteRecords_destroy);
         // SAFETY: the list is copied; the object is ours.
         bag.add(unsafe { raw::rd_kafka_DeleteRecords_new(before.as_ptr()) }, String::new)?;
@@ -78,14 +101,55 @@ impl Admin<'_> {
         };
         let result = answer.result(raw::rd_kafka_event_DeleteRecords_result)?;
         // SAFETY: the result lives as long as the answer; the list is copied.
-        unsafe { Ok(PartitionList::copy_raw(raw::rd_kafka_DeleteRecords_result_offsets(result))) }
+        let found =
+            unsafe { PartitionList::copy_raw(raw::rd_kafka_DeleteRecords_result_offsets(result)) };
+        let mut list = before.clone();
+        for (i, e) in before.iter().enumerate() {
+            let answer = found.find(e.topic, e.partition).and_then(|at| found.get(at));
+            let answer = answer.map_or((e.offset, Some(ErrorCode::FAIL)), |a| (a.offset, a.error));
+            list.set_offset(i, answer.0);
+            list.set_error(i, answer.1);
+        }
+        Ok(list)
     }
 
     /// Looks offsets up; in the list, offsets are timestamps or `SPEC_...`. `committed` ignores
-    /// what open transactions wrote (`rd_kafka_ListOffsets`).
-    pub fn list_offsets(
+    /// what open transactions wrote. Partitions whose leader moves are asked for again.
+    pub fn list_offsets(&self, list: &PartitionList, committed: bool) -> Result<Vec<ListedOffset>> {
+        let mut epochs = vec![-1; list.len()];
+        let (passes, mut patience) = (passes(self.client, list), Patience::new());
+        let answers = ask_each(list.len(), &self.time, passes, |open| {
+            let asked = list.select(open)?;
+            let answers = patience.attempt(&self.time, |time| {
+                self.within(time).list_offsets_once(&asked, committed)
+            })?;
+            let mut found: HashMap<_, _> =
+                answers.into_iter().map(|f| ((f.topic.clone(), f.partition), f)).collect();
+            Ok(asked
+                .iter()
+                .zip(open)
+                .map(|(e, i)| {
+                    let answer = found
+                        .remove(&(e.topic.to_owned(), e.partition))
+                        .ok_or_else(|| Error::with_detail(ErrorCode::FAIL, "not answered"))?;
+                    epochs[*i] = answer.leader_epoch;
+                    answer.found
+                })
+                .collect())
+        })?;
+        let place = |((e, found), leader_epoch): ((Elem<'_>, _), _)| ListedOffset {
+            topic: e.topic.to_owned(),
+            partition: e.partition,
+            found,
+            leader_epoch,
+        };
+        Ok(list.iter().zip(answers).zip(epochs).map(place).collect())
+    }
+
+    /// The same, once (`rd_kafka_ListOffsets`), in any order.
+    fn list_offsets_once(
         &self,
-        list: &mut PartitionList,
+        list: &PartitionList,
         committed: bool,
     ) -> Result<Vec<ListedOffset>> {
         let options = self.options(Op::ListOffsets)?;
@@ -97,8 +161,8 @@ impl Admin<'_> {
             ))?;
         }
         let answer = self.ask(&options, |rk, options, queue| {
-            // SAFETY: all are valid through the call; the list is copied.
-            unsafe { raw::rd_kafka_ListOffsets(rk, list.as_mut_ptr(), options, queue) }
+            // SAFETY: all are valid through the call; the list is copied, though not taken as constant.
+            unsafe { raw::rd_kafka_ListOffsets(rk, list.as_ptr().cast_mut(), options, queue) }
         });
         let answer = match answer {
             Err(e) if e.code == ErrorCode::NOENT => {

@@ -1,7 +1,6 @@
 //! The operations: librdkafka's numbers, and how long it may take for each.
 
-/// librdkafka's bound for a request's time, in milliseconds; "without limit" is this.
-pub(super) const LONGEST: i32 = 3_600_000;
+use crate::rdk::again::LONGEST;
 
 /// The least time that librdkafka is given to look leaders up, in milliseconds.
 const LEADERS: i32 = 10_000;

@@ -108,14 +108,14 @@ fn metadata_and_watermarks() {
     assert_eq!(client.controller_id(5000), 1);
     topic.produce(0, Some(b"x"), None, 0).unwrap();
     assert_eq!(reports(&client.main_queue(), 1), [(0, 0, None)]);
-    assert_eq!(client.query_watermarks("t", 0, 5000).unwrap(), (0, 1));
+    assert_eq!(client.query_watermarks("t", 0, &CallTime::new(5000)).unwrap(), (0, 1));
     assert_eq!(
-        client.query_watermarks("t", 7, 1000).unwrap_err().code,
+        client.query_watermarks("t", 7, &CallTime::new(1000)).unwrap_err().code,
         ErrorCode::UNKNOWN_PARTITION
     );
     let mut times = PartitionList::new();
     times.add_offset("t", 0, 1).unwrap();
-    client.offsets_for_times(&mut times, 5000).unwrap();
+    client.list_offsets(&mut times, &CallTime::new(5000)).unwrap();
     assert_eq!(times.get(0).unwrap().error, None);
     mock.topic_error("t", ErrorCode::TOPIC_AUTHORIZATION_FAILED).unwrap();
     assert_eq!(
