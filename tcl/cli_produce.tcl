@@ -261,7 +261,7 @@ proc ::kafka::cli::SendJson {line} {
         set words {}
         set time [JsonField $message ts number]
         if {$time ne "" && (![string is entier -strict $time] || $time < 0)} {JsonBad "its ts is no time"}
-        if {$time ne "" && $time > 0} {lappend words -timestamp $time}
+        if {$time ne ""} {lappend words -timestamp $time}
         set headers {}
         set nulls {}
         if {[dict exists $message headers]} {

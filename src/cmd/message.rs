@@ -14,7 +14,8 @@ use crate::tcl::{Args, Obj};
 pub struct More {
     /// Name and value, which may be null.
     pub headers: Vec<(String, Option<Vec<u8>>)>,
-    pub timestamp: i64,
+    /// Milliseconds since 1970; none: now.
+    pub timestamp: Option<i64>,
     pub opaque: u64,
 }
 
@@ -22,7 +23,7 @@ impl More {
     /// Whether librdkafka's shortest way will do: no headers, the time is now.
     #[inline]
     pub fn is_plain(&self) -> bool {
-        self.headers.is_empty() && self.timestamp == 0
+        self.headers.is_empty() && self.timestamp.is_none()
     }
 }
 
@@ -37,7 +38,7 @@ pub struct Message<'a> {
     headers: Vec<(Obj, Obj)>,
     /// Which of them are null, by index.
     nulls: Vec<usize>,
-    timestamp: i64,
+    timestamp: Option<i64>,
     encoding: Option<Encoding>,
 }
 
@@ -52,7 +53,7 @@ impl<'a> Message<'a> {
             tombstone: false,
             headers: Vec::new(),
             nulls: Vec::new(),
-            timestamp: 0,
+            timestamp: None,
             encoding: None,
         };
         if !args.has_options() {
@@ -74,10 +75,11 @@ impl<'a> Message<'a> {
             m.nulls = nulls(list, &m.headers)?;
         }
         if let Some(t) = args.opt("-timestamp") {
-            m.timestamp = t.get_int("-timestamp")?;
-            if m.timestamp <= 0 {
+            let ms = t.get_int("-timestamp")?;
+            if ms < 0 {
                 return Err(Error::expected("-timestamp", "milliseconds since 1970", &t.str()));
             }
+            m.timestamp = Some(ms);
         }
         if let Some(b) = args.opt("-tombstone") {
             m.tombstone = b.get_bool("-tombstone")?;

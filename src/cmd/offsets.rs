@@ -180,7 +180,7 @@ fn lags(
     Ok(list)
 }
 
-/// Has partitions that are to begin at an offset that their log does not have begin where they will.
+/// Has partitions that are to go on at an offset that their log does not have go on where they will.
 fn reset_gone(
     client: &Client,
     list: &mut PartitionList,
@@ -191,7 +191,8 @@ fn reset_gone(
     let mut places = Vec::new();
     let mut first = PartitionList::new();
     for (i, e) in list.iter().enumerate() {
-        if !begun[i] && e.offset >= 0 && e.error.is_none() {
+        let is_beyond = ends.get(i).is_some_and(|end| end.error.is_none() && e.offset > end.offset);
+        if (!begun[i] || is_beyond) && e.offset >= 0 && e.error.is_none() {
             places.push(i);
             first.add_offset(e.topic, e.partition, Offset::BEGINNING)?;
         }

@@ -232,6 +232,7 @@ fn seek_all(client: &Arc<Client>, list: &mut PartitionList, timeout: i32) -> rdk
                 other => other.or(refused),
             };
             if error.is_some_and(|code| NOT_YET.contains(&code)) {
+                client.await_offset(e.topic, e.partition);
                 again.push(*i);
             }
             list.set_error(*i, error);

@@ -12,6 +12,9 @@ use super::errno::{Error, ErrorCode, Result};
 use super::ptr::cstring;
 use super::{raw, Queue, TopicConf};
 
+/// Instead of a timestamp of 0, which librdkafka would take for "now" (stamp.c).
+const ZERO: i64 = if cfg!(target_vendor = "apple") { 0 } else { i64::MIN };
+
 /// A topic of a client (`rd_kafka_topic_t`).
 pub struct Topic {
     ptr: NonNull<raw::rd_kafka_topic_t>,
@@ -144,7 +147,7 @@ impl Topic {
     }
 
     /// The same with headers (name and value, which may be `None`) and a timestamp in
-    /// milliseconds, 0 for now (`rd_kafka_produceva`). Errors: those of `produce`, and
+    /// milliseconds since 1970, `None` for now (`rd_kafka_produceva`). Errors: those of `produce`, and
     /// `INVALID_ARG` for a header's name with a NUL.
     pub fn produce_full(
         &self,
@@ -152,7 +155,7 @@ impl Topic {
         payload: Option<&[u8]>,
         key: Option<&[u8]>,
         headers: &[(&str, Option<&[u8]>)],
-        timestamp: i64,
+        timestamp: Option<i64>,
         opaque: u64,
     ) -> Result<()> {
         use raw::{rd_kafka_vtype_t as V, rd_kafka_vu_s as Vu, rd_kafka_vu_s__bindgen_ty_1 as U};
@@ -161,6 +164,11 @@ impl Topic {
             U { mem: raw::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_1 { ptr, size } }
         };
         let headers = Headers::build(headers)?;
+        let timestamp = match timestamp {
+            None => 0,
+            Some(0) => ZERO,
+            Some(ms) => ms,
+        };
         let row = |vtype, u| Vu { vtype, u };
         let rows = [
             row(V::RD_KAFKA_VTYPE_RKT, U { rkt: self.as_ptr() }),

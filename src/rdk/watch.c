@@ -281,6 +281,41 @@ void kafka_forget_coordinators(rd_kafka_t *rk) {
         rd_kafka_q_enq(rk->rk_ops, rd_kafka_op_new_cb(rk, RD_KAFKA_OP_WAKEUP, forget));
 }
 
+/*
+ * A partition whose offset could not be reset (auto.offset.reset is error) is read no more, and librdkafka refuses
+ * to seek in it, as if it had never been begun (rd_kafka_offset_reset, rd_kafka_toppar_seek). Waiting for
+ * an offset is what it does: then the seek that tells one is taken.
+ *
+ * Runs on librdkafka's main thread, which alone uses rktp_started. A member's partition that has not been started yet
+ * is about to be, and would be started at another offset than the one sought.
+ */
+static rd_kafka_op_res_t await_offset(rd_kafka_t *rk, rd_kafka_q_t *rkq, rd_kafka_op_t *rko) {
+        rd_kafka_toppar_t *toppar = rko->rko_rktp;
+        rd_bool_t assigned;
+        (void)rkq;
+        if (rko->rko_err == RD_KAFKA_RESP_ERR__DESTROY)
+                return RD_KAFKA_OP_RES_HANDLED;
+        assigned = rd_kafka_topic_partition_list_find(rk->rk_consumer.assignment.all, toppar->rktp_rkt->rkt_topic->str,
+                                                      toppar->rktp_partition) != NULL;
+        rd_kafka_toppar_lock(toppar);
+        if (toppar->rktp_fetch_state == RD_KAFKA_TOPPAR_FETCH_NONE && (!assigned || toppar->rktp_started))
+                rd_kafka_toppar_set_fetch_state(toppar, RD_KAFKA_TOPPAR_FETCH_OFFSET_WAIT);
+        rd_kafka_toppar_unlock(toppar);
+        return RD_KAFKA_OP_RES_HANDLED;
+}
+
+/* Has a partition that is assigned, or that is being read, take the next seek also when its offset could not be reset. */
+void kafka_await_offset(rd_kafka_t *rk, const char *topic, int32_t partition) {
+        rd_kafka_toppar_t *toppar = rd_kafka_toppar_get2(rk, topic, partition, rd_false, rd_false);
+        rd_kafka_op_t *op;
+
+        if (!toppar)
+                return;
+        op = rd_kafka_op_new_cb(rk, RD_KAFKA_OP_WAKEUP, await_offset);
+        op->rko_rktp = toppar;
+        rd_kafka_q_enq(rk->rk_ops, op);
+}
+
 /* Has the client ask for a topic's partitions and leaders anew when it needs them next. */
 void kafka_forget_topic(rd_kafka_t *rk, const char *topic) {
         rd_kafka_wrlock(rk);

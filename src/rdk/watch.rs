@@ -21,6 +21,7 @@ extern "C" {
     fn kafka_watch_free(watch: *mut Raw);
     fn kafka_watch(rk: *mut raw::rd_kafka_t, watch: *mut Raw, call: c_int);
     fn kafka_forget_coordinators(rk: *mut raw::rd_kafka_t);
+    fn kafka_await_offset(rk: *mut raw::rd_kafka_t, topic: *const c_char, partition: i32);
     fn kafka_forget_topic(rk: *mut raw::rd_kafka_t, topic: *const c_char);
 }
 
@@ -66,6 +67,15 @@ impl Client {
     pub(super) fn forget_coordinators(&self) {
         // SAFETY: the client is valid.
         unsafe { kafka_forget_coordinators(self.as_ptr()) }
+    }
+
+    /// Has a partition that is assigned, or is being read, take the next seek also when its offset could not be
+    /// reset (`auto.offset.reset` is `error`): librdkafka refuses that as `STATE`.
+    pub fn await_offset(&self, topic: &str, partition: i32) {
+        // A name that librdkafka can't have is not known to it.
+        let Ok(topic) = cstring(topic, "topic") else { return };
+        // SAFETY: the client and the name are valid through the call.
+        unsafe { kafka_await_offset(self.as_ptr(), topic.as_ptr(), partition) }
     }
 
     /// Has the client ask for a topic's partitions and leaders anew when it needs them next.

@@ -257,7 +257,10 @@ fn seek(c: &C<'_>) -> Out {
     let timeout = c.args.opt("-timeout").map_or(Ok(QUERY), |w| Args::time(w, "-timeout"))?;
     let stream = c.this.running(partition)?;
     let topic = c.this.topic.clone();
-    wait::block(c.this.core(), timeout, move |_| topic.seek(partition, offset, timeout))?;
+    wait::block(c.this.core(), timeout, move |client| {
+        client.await_offset(topic.name(), partition);
+        topic.seek(partition, offset, timeout)
+    })?;
     stream.reader.restart(c.this.topic.name(), partition, offset);
     stream.again();
     Ok(Flow::Empty)

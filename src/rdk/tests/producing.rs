@@ -18,14 +18,14 @@ fn produce_report_consume() {
     topic.produce(0, None, None, 0).unwrap();
     let headers: &[(&str, Option<&[u8]>)] =
         &[("a", Some(b"1")), ("a", Some(b"")), ("日", None), ("b", Some(b"\0\xff"))];
-    topic.produce_full(1, Some(b"full"), Some(b"key"), headers, 1_234_567, 9).unwrap();
+    topic.produce_full(1, Some(b"full"), Some(b"key"), headers, Some(1_234_567), 9).unwrap();
     let batch = [
         Record { payload: Some(b"b0"), key: None, opaque: 20 },
         Record { payload: None, key: Some(b"b1"), opaque: 21 },
     ];
     assert_eq!(topic.produce_batch(0, &batch), []);
     assert_eq!(
-        topic.produce_full(0, None, None, &[("a\0b", None)], 0, 0).unwrap_err().detail,
+        topic.produce_full(0, None, None, &[("a\0b", None)], None, 0).unwrap_err().detail,
         "header name has a NUL character"
     );
 
@@ -95,7 +95,7 @@ fn failures_are_reported() {
     }
     let full = Error::new(ErrorCode::QUEUE_FULL);
     assert_eq!(topic.produce(0, Some(b"x"), None, 3).unwrap_err(), full);
-    assert_eq!(topic.produce_full(0, None, None, &[("h", None)], 0, 3).unwrap_err(), full);
+    assert_eq!(topic.produce_full(0, None, None, &[("h", None)], None, 3).unwrap_err(), full);
     let records = [Record { payload: None, key: None, opaque: 3 }; 2];
     assert_eq!(
         topic.produce_batch(0, &records),
