@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-/// src/rdk/leader.rs, src/rdk/bound.rs, src/rdk/watch.c, src/rdk/marks.c, src/rdk/seek.c and
-/// src/rdk/stamp.c say why. (scripts/static reads these lines.)
+/// src/rdk/leader.rs, src/rdk/bound.rs, src/rdk/watch.c, src/rdk/marks.c, src/rdk/seek.c,
+/// src/rdk/stamp.c and src/rdk/window.c say why. (scripts/static reads these lines.)
 const REPLACED: &[&str] = &[
     "rd_kafka_topic_leader_query0", //
     "rd_kafka_q_pop",
@@ -15,6 +15,7 @@ const REPLACED: &[&str] = &[
     "rd_kafka_toppar_fetch_decide",
     "rd_kafka_ListOffsetsRequest",
     "rd_kafka_interceptors_on_send",
+    "rd_kafka_msgq_allow_wakeup_at",
 ];
 
 /// What reads librdkafka's private structures; each file says why it is C.
@@ -23,6 +24,7 @@ const PRIVATE: &[&str] = &[
     "src/rdk/marks.c",
     "src/rdk/seek.c",
     "src/rdk/stamp.c",
+    "src/rdk/window.c",
     "src/rdk/mock/cluster.c",
     "src/rdk/mock/groups.c",
     "src/rdk/mock/topics.c",
