@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::tps::{parse_partition, parse_topic};
 use crate::error::{Error, Result};
-use crate::rdk::{api_key, api_name, api_names, ErrorCode, Mock as Cluster};
+use crate::rdk::{api_key, api_name, api_names, ErrorCode, Mock as Cluster, MOST_DELAY_MS};
 use crate::tcl::command::{self, new_id};
 use crate::tcl::{Args, Call, Flow, Obj, Object, Outcome, Row, State, Table};
 
@@ -147,18 +147,18 @@ fn broker_up(c: &C<'_>) -> Out {
     Ok(Flow::Empty)
 }
 
-fn delay(word: &Obj) -> Result<i32> {
+fn delay(word: &Obj, most: i32) -> Result<i32> {
     let ms = word.get_int("ms")?;
-    i32::try_from(ms)
-        .ok()
-        .filter(|ms| *ms >= 0)
-        .ok_or_else(|| Error::expected("ms", "milliseconds from 0", &word.str()))
+    i32::try_from(ms).ok().filter(|ms| (0..=most).contains(ms)).ok_or_else(|| {
+        let end = if most < i32::MAX { format!(" to {most}") } else { String::new() };
+        Error::expected("ms", &format!("milliseconds from 0{end}"), &word.str())
+    })
 }
 
 /// `rtt id ms`
 fn rtt(c: &C<'_>) -> Out {
     let id = c.this.broker(c.args.at(0)?)?;
-    let ms = delay(c.args.at(1)?)?;
+    let ms = delay(c.args.at(1)?, i32::MAX)?;
     c.this.with(|m| m.rtt(id, ms))??;
     Ok(Flow::Empty)
 }
@@ -265,7 +265,7 @@ fn requests(c: &C<'_>) -> Out {
 
 /// `rebalance_delay ms`
 fn rebalance_delay(c: &C<'_>) -> Out {
-    let ms = delay(c.args.at(0)?)?;
+    let ms = delay(c.args.at(0)?, MOST_DELAY_MS)?;
     c.this.with(|m| m.rebalance_delay(ms))?;
     Ok(Flow::Empty)
 }

@@ -62,7 +62,7 @@ pub use hooks::{live_hooks, Hooks, LogLine};
 pub use leader::leader_questions;
 pub use message::{Headers, Mark, Message, MessageRef, TimestampType};
 pub use metadata::{Broker, Metadata, PartitionMeta, TopicMeta};
-pub use mock::{live_mocks, Mock, Request};
+pub use mock::{live_mocks, Mock, Request, MOST_DELAY_MS};
 pub use offset::Offset;
 pub use partitioner::Partitioner;
 pub use partitions::{Elem, PartitionList};

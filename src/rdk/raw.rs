@@ -394,12 +394,6 @@ extern "C" {
         partition: i32,
         broker: i32,
     ) -> c_int;
-    pub fn rd_kafka_mock_broker_set_down(
-        cluster: *mut rd_kafka_mock_cluster_t,
-        broker: i32,
-    ) -> c_int;
-    pub fn rd_kafka_mock_broker_set_up(cluster: *mut rd_kafka_mock_cluster_t, broker: i32)
-        -> c_int;
     pub fn rd_kafka_mock_broker_set_rtt(
         cluster: *mut rd_kafka_mock_cluster_t,
         broker: i32,

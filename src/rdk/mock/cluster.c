@@ -34,6 +34,12 @@ int mock_original(conn_t *conn, rd_kafka_buf_t *request) {
         return rd_kafka_mock_api_handlers[api].cb ? rd_kafka_mock_api_handlers[api].cb(conn, request) : -1;
 }
 
+/* The same as if the request had this version. */
+int mock_original_as(conn_t *conn, rd_kafka_buf_t *request, int16_t version) {
+        request->rkbuf_reqhdr.ApiVersion = version;
+        return mock_original(conn, request);
+}
+
 /* The same with another body. */
 int mock_original_with(conn_t *conn, const rd_kafka_buf_t *request, const void *body, size_t length) {
         rd_kafka_buf_t *other = rd_kafka_buf_new_shadow(body, length, NULL);
@@ -67,8 +73,14 @@ size_t mock_body_length(const rd_kafka_buf_t *request) {
         return rd_slice_remains(&request->rkbuf_reader);
 }
 
-/* Copies them; librdkafka's handler can still read them. */
-size_t mock_body(const rd_kafka_buf_t *request, void *to, size_t size) {
+/* Where they are, if they are in one piece, else NULL; librdkafka's handler can still read them. */
+const void *mock_body(const rd_kafka_buf_t *request) {
+        rd_slice_t slice = request->rkbuf_reader;
+        return rd_slice_remains(&slice) ? rd_slice_ensure_contig(&slice, rd_slice_remains(&slice)) : NULL;
+}
+
+/* Copies them. */
+size_t mock_body_copy(const rd_kafka_buf_t *request, void *to, size_t size) {
         rd_slice_t slice = request->rkbuf_reader;
         return rd_slice_read(&slice, to, size);
 }

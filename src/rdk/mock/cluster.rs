@@ -3,10 +3,12 @@
 //! A [`Cluster`] exists only while the cluster's own thread serves a request, and that thread owns the
 //! state.
 
+use std::borrow::Cow;
 use std::ffi::{c_int, CString};
 use std::net::Ipv4Addr;
 
 use super::sys::*;
+use super::wire::Uuid;
 
 /// `rd_kafka_mock_cluster_t`
 pub(super) struct Cluster(Raw);
@@ -69,13 +71,19 @@ impl Call {
         unsafe { mock_flexible(self.request) != 0 }
     }
 
-    pub(super) fn body(&self) -> Vec<u8> {
-        // SAFETY: as above; the buffer has as many bytes as are asked for.
+    pub(super) fn body(&self) -> Cow<'_, [u8]> {
+        // SAFETY: as above; there are as many bytes as said, and the request outlives the call. The buffer
+        // has as many bytes as are asked for.
         unsafe {
-            let mut body = vec![0; mock_body_length(self.request)];
-            let read = mock_body(self.request, body.as_mut_ptr(), body.len());
+            let length = mock_body_length(self.request);
+            let bytes = mock_body(self.request);
+            if !bytes.is_null() {
+                return Cow::Borrowed(std::slice::from_raw_parts(bytes, length));
+            }
+            let mut body = vec![0; length];
+            let read = mock_body_copy(self.request, body.as_mut_ptr(), body.len());
             body.truncate(read);
-            body
+            Cow::Owned(body)
         }
     }
 
@@ -105,6 +113,29 @@ impl Call {
         // SAFETY: connection and request are valid. The handler may remove what it likes: nobody has
         // borrowed the cluster.
         unsafe { mock_original(self.conn, self.request) }
+    }
+
+    /// The same as if the request had another version.
+    pub(super) fn original_as(&self, _: &mut Cluster, version: i16) -> c_int {
+        // SAFETY: as above.
+        unsafe { mock_original_as(self.conn, self.request, version) }
+    }
+
+    /// The same on a thread of its own with a stack of so many bytes; this one waits for it.
+    pub(super) fn original_on_stack(&self, _: &mut Cluster, bytes: usize) -> c_int {
+        struct Both(Conn, Buf);
+        // SAFETY: the cluster's thread, which owns both, does nothing meanwhile.
+        unsafe impl Send for Both {}
+        let both = Both(self.conn, self.request);
+        std::thread::scope(|scope| {
+            let run = move || {
+                let Both(conn, request) = { both };
+                // SAFETY: as above.
+                unsafe { mock_original(conn, request) }
+            };
+            let thread = std::thread::Builder::new().stack_size(bytes).spawn_scoped(scope, run);
+            thread.ok().and_then(|thread| thread.join().ok()).unwrap_or(-1)
+        })
     }
 
     /// The same with another body.
@@ -181,6 +212,10 @@ impl Cluster {
     pub(super) fn coordinator(&self, group: &str) -> i32 {
         // SAFETY: the cluster is valid, the string has so many bytes.
         unsafe { mock_coordinator(self.0, group.as_ptr(), length(group)) }
+    }
+
+    pub(super) fn topic_of_id(&self, id: Uuid) -> Option<Topic<'_>> {
+        self.topics().find(|topic| topic.id() == id)
     }
 
     pub(super) fn topics(&self) -> impl Iterator<Item = Topic<'_>> {

@@ -5,6 +5,9 @@ use std::ffi::{c_int, CString};
 use super::sys::*;
 use super::wire::Uuid;
 
+/// What stands in a member's subscription that names nothing (members.rs). No topic of Kafka's has this name.
+pub(super) const NO_TOPIC: &str = " ";
+
 // What these point to is valid as long as the cluster is borrowed.
 
 /// `rd_kafka_mock_cgrp_classic_t.state`
@@ -82,6 +85,12 @@ impl<'a> Classic<'a> {
 
     pub(super) fn member(self, id: &str) -> Option<ClassicMember<'a>> {
         self.members().find(|member| member.id() == id)
+    }
+
+    /// The member has been heard of: its session begins anew.
+    pub(super) fn active(self, member: ClassicMember<'a>) {
+        // SAFETY: as above.
+        unsafe { mock_cmember_active(self, member) }
     }
 
     pub(super) fn is_leader(self, member: ClassicMember<'a>) -> bool {
@@ -163,6 +172,11 @@ impl<'a> Modern<'a> {
         unsafe { mock_modern_epoch(self) }
     }
 
+    pub(super) fn watch(self) {
+        // SAFETY: as above; the function stays.
+        unsafe { mock_modern_watch(self) }
+    }
+
     pub(super) fn reassign(self) {
         // SAFETY: as above; the cluster's lock is free.
         unsafe { mock_modern_reassign(self) }
@@ -216,7 +230,8 @@ impl ModernMember<'_> {
 
     fn listed(self, names: c_int) -> Vec<String> {
         // SAFETY: as above; null at the end.
-        (0..).map_while(|index| unsafe { copy(mock_mmember_topic(self, names, index)) }).collect()
+        let topic = |index| unsafe { copy(mock_mmember_topic(self, names, index)) };
+        (0..).map_while(topic).filter(|name| name != NO_TOPIC).collect()
     }
 
     /// The partitions that it has, or is to have (`target`), by their topic's id.

@@ -68,11 +68,24 @@ void mock_classic_elect(classic_t *g) {
                                              g->rebalance_tmr.rtmr_callback, g);
 }
 
+/* Whether the member waits for the answer to JoinGroup or SyncGroup. */
+int mock_cmember_waits(const cmember_t *m) {
+        return m->resp && m->conn;
+}
+
 /* librdkafka's check for members whose session has expired; there is one for all groups of all clusters. */
 static void (*session_check)(rd_kafka_timers_t *, void *);
 static void (*session_after)(classic_t *);
 
+/* Whoever waits for the answer to JoinGroup or SyncGroup can't send heartbeats meanwhile, and Kafka lets no session
+ * expire then. librdkafka would remove the member and never read from its connection again. */
 static void session_hook(rd_kafka_timers_t *timers, void *arg) {
+        classic_t *g = arg;
+        cmember_t *m;
+        TAILQ_FOREACH(m, &g->members, link) {
+                if (mock_cmember_waits(m))
+                        rd_kafka_mock_cgrp_classic_member_active(g, m);
+        }
         __atomic_load_n(&session_check, __ATOMIC_ACQUIRE)(timers, arg);
         __atomic_load_n(&session_after, __ATOMIC_ACQUIRE)(arg);
 }
@@ -112,11 +125,6 @@ const char *mock_cmember_instance(const cmember_t *m) {
         return m->group_instance_id;
 }
 
-/* Whether the member waits for the answer to JoinGroup or SyncGroup. */
-int mock_cmember_waits(const cmember_t *m) {
-        return m->resp && m->conn;
-}
-
 int mock_cmember_waits_on(const cmember_t *m, const conn_t *conn) {
         return m->resp && m->conn == conn;
 }
@@ -131,6 +139,11 @@ void mock_cmember_forget_wait(cmember_t *m) {
         if (m->conn)
                 rd_kafka_mock_connection_set_blocking(m->conn, rd_false);
         m->conn = NULL;
+}
+
+/* It has been heard of. */
+void mock_cmember_active(classic_t *g, cmember_t *m) {
+        rd_kafka_mock_cgrp_classic_member_active(g, m);
 }
 
 void mock_cmember_remove(classic_t *g, cmember_t *m) {
@@ -171,6 +184,24 @@ const char *mock_modern_id(const modern_t *g) {
 
 int32_t mock_modern_epoch(const modern_t *g) {
         return g->group_epoch;
+}
+
+/* Removes members whose session has expired. librdkafka's own check unlocks the cluster where it ought to lock it, so that
+ * the cluster's thread changes what another thread reads just then (rd_kafka_mock_get_requests). */
+static void modern_session(rd_kafka_timers_t *timers, void *arg) {
+        modern_t *g = arg;
+        mmember_t *m, *next;
+        rd_ts_t now = rd_clock();
+        mtx_lock(&g->cluster->lock);
+        TAILQ_FOREACH_SAFE(m, &g->members, link, next) {
+                if (m->ts_last_activity + (rd_ts_t)g->session_timeout_ms * 1000 <= now)
+                        rd_kafka_mock_cgrp_consumer_member_fenced(g, m);
+        }
+        mtx_unlock(&g->cluster->lock);
+}
+
+void mock_modern_watch(modern_t *g) {
+        g->session_tmr.rtmr_callback = modern_session;
 }
 
 void mock_modern_delete(modern_t *g) {

@@ -8,14 +8,14 @@
 //! the process.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::c_int;
 use std::hash::{BuildHasher, RandomState};
 
 use super::cluster::{regex_valid, Call, Cluster};
-use super::group::State;
+use super::group::{State, NO_TOPIC};
 use super::serve::code;
-use super::sys::Classic;
+use super::sys::{Classic, Modern};
 use super::wire::{Read, Reader, Writer};
 
 /// What librdkafka does not keep about a member, for DescribeGroups.
@@ -33,7 +33,7 @@ const MOST_SESSION_MS: i32 = 1_800_000;
 thread_local! {
     /// By group and member. Each cluster has a thread of its own, so these are its own groups'.
     static NOTES: RefCell<HashMap<(String, String), Note>> = RefCell::default();
-    /// The topics that a group's assignment was computed with.
+    /// The topics that a group's assignment was computed with (`topics_read`).
     static TOPICS: RefCell<HashMap<String, u64>> = RefCell::default();
 }
 
@@ -243,18 +243,41 @@ pub(super) fn sync(call: &Call, cluster: &mut Cluster, r: &mut Reader<'_>) -> Re
     let assignments = r.list(|r| Ok((r.string()?, r.bytes()?)))?;
     if cluster.coordinator(&group) == call.broker() {
         let found = cluster.classic(&group);
+        let found = found.filter(|g| g.generation() == generation);
         if let Some((found, member)) = found.and_then(|g| Some((g, g.member(&member)?))) {
-            member.forget_wait();
-            let now = found.state() == State::Syncing && found.generation() == generation;
-            if now && found.is_leader(member) {
-                for (id, bytes) in assignments {
-                    change_note(&group, &id, |note| note.assignment = bytes.to_vec());
+            match found.state() {
+                State::Syncing => {
+                    member.forget_wait();
+                    if found.is_leader(member) {
+                        for (id, bytes) in assignments {
+                            change_note(&group, &id, |note| note.assignment = bytes.to_vec());
+                        }
+                        clean_notes(&group, |id| found.member(id).is_some());
+                    }
                 }
-                clean_notes(&group, |id| found.member(id).is_some());
+                // The leader was faster. librdkafka would have forgotten what it has assigned to this member.
+                State::Stable => {
+                    found.active(member);
+                    return Ok(assigned(call, &note(&group, &member.id()).assignment));
+                }
+                _ => {}
             }
         }
     }
     Ok(call.original(cluster))
+}
+
+/// Answers SyncGroup.
+fn assigned(call: &Call, assignment: &[u8]) -> c_int {
+    call.answer(|injected| {
+        let mut w = Writer::new(false);
+        if call.version() >= 1 {
+            w.i32(0);
+        }
+        w.i16(injected);
+        w.bytes(if injected == code::NONE { assignment } else { &[] });
+        Some(w.finish())
+    })
 }
 
 /// What a member of the consumer protocol says (KIP-848).
@@ -284,11 +307,17 @@ pub(super) fn heartbeat(call: &Call, cluster: &mut Cluster, r: &mut Reader<'_>) 
     let names = r.nullable_list(Reader::string)?;
     let regex = r.nullable()?;
     let beat = Heartbeat { group, member, epoch, names, regex };
-    // librdkafka asserts that a subscription has both or neither; Kafka's own clients send one.
-    let subscribes = beat.names.is_some() || beat.regex.is_some();
+    // librdkafka asserts that a subscription has both or neither, and names something; Kafka's own clients
+    // send one, and one that is empty when they want nothing any more.
+    let subscribes = beat.epoch >= 0 && (beat.names.is_some() || beat.regex.is_some());
     if subscribes {
-        w.list(beat.names.clone().unwrap_or_default(), |w, name| w.string(&name));
-        w.string(beat.regex.as_deref().unwrap_or_default());
+        let regex = beat.regex.as_deref().unwrap_or_default();
+        let mut names = beat.names.clone().unwrap_or_default();
+        if names.is_empty() && regex.is_empty() {
+            names.push(NO_TOPIC.to_owned());
+        }
+        w.list(names, |w, name| w.string(&name));
+        w.string(regex);
     } else {
         w.null_list();
         w.nullable(None);
@@ -308,25 +337,29 @@ pub(super) fn heartbeat(call: &Call, cluster: &mut Cluster, r: &mut Reader<'_>) 
         }),
     }
     w.tags();
-    if cluster.coordinator(&beat.group) == call.broker() {
-        let error = check(cluster, &beat);
-        if error != code::NONE {
-            return Ok(call.answer(|injected| {
-                let mut w = Writer::new(true);
-                w.i32(0);
-                w.i16(if injected == code::NONE { error } else { injected });
-                w.nullable(None);
-                w.nullable(None);
-                w.i32(-1);
-                w.i32(0);
-                w.i8(-1);
-                w.tags();
-                Some(w.finish())
-            }));
-        }
+    let error = match cluster.coordinator(&beat.group) == call.broker() {
+        true => check(cluster, &beat),
+        false => code::NOT_COORDINATOR,
+    };
+    if error != code::NONE {
+        return Ok(call.answer(|injected| {
+            let mut w = Writer::new(true);
+            w.i32(0);
+            w.i16(if injected == code::NONE { error } else { injected });
+            w.nullable(None);
+            w.nullable(None);
+            w.i32(-1);
+            w.i32(0);
+            w.i8(-1);
+            w.tags();
+            Some(w.finish())
+        }));
     }
     let result = call.original_with(cluster, &w.finish());
     if let Some(found) = cluster.modern(&beat.group) {
+        found.watch();
+        let topics = topics_read(cluster, found);
+        TOPICS.with_borrow_mut(|all| all.insert(beat.group.clone(), topics));
         if found.member(&beat.member).is_some() {
             change_note(&beat.group, &beat.member, |note| {
                 note.client_id = call.client_id();
@@ -336,6 +369,17 @@ pub(super) fn heartbeat(call: &Call, cluster: &mut Cluster, r: &mut Reader<'_>) 
         clean_notes(&beat.group, |id| found.member(id).is_some());
     }
     Ok(result)
+}
+
+/// A number that changes when a topic that a group reads comes, goes or gets more partitions. Of all topics it would be
+/// right, too, but an assignment of thousands of partitions takes librdkafka a quarter of a second.
+fn topics_read(cluster: &Cluster, group: Modern<'_>) -> u64 {
+    let names: HashSet<String> = group.members().flat_map(|member| member.topics()).collect();
+    cluster.topics().filter(|topic| names.contains(&topic.name())).fold(0u64, |sum, topic| {
+        let [upper, lower] = topic.id();
+        let one = (upper ^ lower.rotate_left(17)) as u64;
+        sum.wrapping_add(one.wrapping_mul(topic.count() as u64 | 1))
+    })
 }
 
 /// What Kafka checks before a member's heartbeat counts
@@ -360,12 +404,6 @@ fn check(cluster: &mut Cluster, beat: &Heartbeat) -> i16 {
             cluster.delete_group(&beat.group);
         }
     }
-    // librdkafka computes an assignment when members change, Kafka also when topics do.
-    let topics = cluster.topics().fold(0u64, |sum, topic| {
-        let [upper, lower] = topic.id();
-        let one = (upper ^ lower.rotate_left(17)) as u64;
-        sum.wrapping_add(one.wrapping_mul(topic.count() as u64 | 1))
-    });
     let group = cluster.modern(&beat.group);
     match group {
         None if !joins => return code::GROUP_ID_NOT_FOUND,
@@ -374,9 +412,12 @@ fn check(cluster: &mut Cluster, beat: &Heartbeat) -> i16 {
         }
         _ => {}
     }
-    let before = TOPICS.with_borrow_mut(|all| all.insert(beat.group.clone(), topics));
-    if let Some(group) = group.filter(|_| before.is_some_and(|before| before != topics)) {
-        group.reassign();
+    // librdkafka computes an assignment when members change, Kafka also when their topics do.
+    if let Some(group) = group {
+        let before = TOPICS.with_borrow(|all| all.get(&beat.group).copied());
+        if before.is_some_and(|before| before != topics_read(cluster, group)) {
+            group.reassign();
+        }
     }
     code::NONE
 }

@@ -1,7 +1,7 @@
 /*
- * What cluster.c, topics.c and groups.c share: librdkafka's private headers.
+ * What brokers.c, cluster.c, topics.c and groups.c share: librdkafka's private headers.
  *
- * These three give src/rdk/mock/sys.rs access to the state of librdkafka's mock cluster. librdkafka declares that
+ * These give src/rdk/mock/sys.rs access to the state of librdkafka's mock cluster. librdkafka declares that
  * state in private headers only. Compiled against them (build.rs), the compiler checks every structure and every
  * signature: an update of librdkafka that changes one of them fails to build. Nothing is decided in C; what the
  * cluster answers is decided in Rust.

@@ -1,8 +1,11 @@
 //! librdkafka's mock cluster: brokers in this process, on real sockets of 127.0.0.1.
 
 use std::fs::File;
+use std::net::{Ipv4Addr, TcpListener};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{mpsc, Arc, Mutex};
+use std::thread;
 
 use libc::{c_char, c_int};
 
@@ -18,6 +21,7 @@ mod group;
 mod groups;
 mod members;
 mod offsets;
+mod requests;
 mod serve;
 mod sys;
 mod topic;
@@ -25,6 +29,9 @@ mod topics;
 mod wire;
 
 static LIVE: AtomicUsize = AtomicUsize::new(0);
+
+/// librdkafka counts the delay of a group's first rebalance in microseconds, in 32 bits.
+pub const MOST_DELAY_MS: i32 = i32::MAX / 1000;
 
 /// What the end of a cluster is waited for.
 const MOMENT: std::time::Duration = std::time::Duration::from_secs(1);
@@ -76,16 +83,59 @@ const FILES_PER_BROKER: usize = 4;
 const FILES: usize = 16;
 const MAX_BROKERS: i32 = 64;
 
-/// Is there room for this many more open files? librdkafka's mock aborts the process
-/// when it can't open a broker's socket.
-fn check_files(count: usize) -> Result<()> {
+/// The brokers', the dummy broker's and the client's own.
+const THREADS: usize = 4;
+
+/// The system lacks something, as `error` says.
+fn lack(what: &str, error: std::io::Error) -> Error {
+    Error::with_detail(ErrorCode::CRIT_SYS_RESOURCE, format!("{what}: {error}"))
+}
+
+/// Is there room for so many more open files and threads, and can so many brokers listen? librdkafka's mock ends the
+/// process when it can't open a broker's socket or start its thread.
+fn check_room(brokers: usize) -> Result<()> {
+    let count = FILES + FILES_PER_BROKER * brokers;
     let files: std::io::Result<Vec<File>> = (0..count).map(|_| File::open("/dev/null")).collect();
-    files.map(drop).map_err(|error| {
-        Error::with_detail(
-            ErrorCode::CRIT_SYS_RESOURCE,
-            format!("not enough open files for a mock cluster: {error}"),
-        )
-    })
+    files.map_err(|error| lack("not enough open files for a mock cluster", error))?;
+    let listen = |_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+    let listeners: std::io::Result<Vec<TcpListener>> = (0..brokers).map(listen).collect();
+    listeners.map_err(|error| lack("the brokers of a mock cluster can't listen", error))?;
+    let (all_run, wait) = mpsc::channel::<()>();
+    let wait = Arc::new(Mutex::new(wait));
+    // They end when `all_run` is dropped: until then all of them are there at once.
+    let start = |_| {
+        let wait = Arc::clone(&wait);
+        thread::Builder::new().spawn(move || drop(wait.lock().map(|wait| wait.recv())))
+    };
+    let threads: std::io::Result<Vec<_>> = (0..THREADS).map(start).collect();
+    drop(all_run);
+    for thread in threads.map_err(|error| lack("not enough threads for a mock cluster", error))? {
+        let _ = thread.join();
+    }
+    Ok(())
+}
+
+/// Blocks all signals for this thread, and so for those that it starts meanwhile, until it is dropped. A signal that has
+/// a handler would end librdkafka's thread of the cluster, which takes an interrupted poll for the end.
+struct Unsignalled(libc::sigset_t);
+
+impl Unsignalled {
+    fn new() -> Unsignalled {
+        // SAFETY: both sets are initialised by the calls that they are handed to.
+        unsafe {
+            let (mut all, mut before) = (std::mem::zeroed(), std::mem::zeroed());
+            libc::sigfillset(&mut all);
+            libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut before);
+            Unsignalled(before)
+        }
+    }
+}
+
+impl Drop for Unsignalled {
+    fn drop(&mut self) {
+        // SAFETY: the set is what the thread had before.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, std::ptr::null_mut()) };
+    }
 }
 
 impl Mock {
@@ -100,7 +150,8 @@ impl Mock {
                 format!("a mock cluster has 1 to {MAX_BROKERS} brokers, not {brokers}"),
             ));
         }
-        check_files(FILES + FILES_PER_BROKER * brokers as usize)?;
+        check_room(brokers as usize)?;
+        let _unsignalled = Unsignalled::new();
         let mut text = ErrBuf::new();
         // SAFETY: the configuration is ours until `rd_kafka_new` succeeds, the client
         // until the mock is dropped; the callback stays in memory.
@@ -166,17 +217,26 @@ impl Mock {
         .ok()
     }
 
-    /// Disconnects everybody from a broker (-1: all) and refuses connections
-    /// (`rd_kafka_mock_broker_set_down`). Leaders stay.
+    /// Disconnects everybody from a broker and refuses connections. Leaders stay.
     pub fn broker_down(&self, id: i32) -> Result<()> {
-        // SAFETY: the cluster is valid.
-        ErrorCode(unsafe { raw::rd_kafka_mock_broker_set_down(self.as_ptr(), id) }).ok()
+        self.change_broker(id, false)
     }
 
-    /// Lets a broker (-1: all) accept connections again (`rd_kafka_mock_broker_set_up`).
+    /// Lets a broker accept connections again. Errors: `CRIT_SYS_RESOURCE` if another has its port now.
     pub fn broker_up(&self, id: i32) -> Result<()> {
+        self.change_broker(id, true)
+    }
+
+    fn change_broker(&self, id: i32, up: bool) -> Result<()> {
         // SAFETY: the cluster is valid.
-        ErrorCode(unsafe { raw::rd_kafka_mock_broker_set_up(self.as_ptr(), id) }).ok()
+        match unsafe { sys::mock_broker_change(self.as_ptr(), id, up.into()) } {
+            0 => Ok(()),
+            -1 => Err(Error::new(ErrorCode::BROKER_NOT_AVAILABLE)),
+            errno => {
+                let error = std::io::Error::from_raw_os_error(errno);
+                Err(lack(&format!("broker {id} can't listen on its port"), error))
+            }
+        }
     }
 
     /// Delays a broker's (-1: all brokers') answers by `ms` milliseconds
@@ -258,9 +318,10 @@ impl Mock {
         .ok()
     }
 
-    /// How long a new group waits for more members, in milliseconds; 3000 unless set
-    /// (`rd_kafka_mock_group_initial_rebalance_delay_ms`).
+    /// How long a new group waits for more members, in milliseconds, at most [`MOST_DELAY_MS`]; 3000 unless
+    /// set (`rd_kafka_mock_group_initial_rebalance_delay_ms`).
     pub fn rebalance_delay(&self, ms: i32) {
+        let ms = ms.clamp(0, MOST_DELAY_MS);
         // SAFETY: the cluster is valid.
         unsafe { raw::rd_kafka_mock_group_initial_rebalance_delay_ms(self.as_ptr(), ms) }
     }
@@ -314,7 +375,7 @@ impl Drop for Mock {
         }
         let cluster = self.cluster.as_ptr() as usize;
         let rk = self.rk.as_ptr() as usize;
-        let (ended, end) = std::sync::mpsc::channel();
+        let (ended, end) = mpsc::channel();
         reaper::run("rdk-mock-destroy", move || {
             // SAFETY: nobody has either any more; the cluster goes before its client.
             unsafe {

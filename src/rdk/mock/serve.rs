@@ -8,6 +8,7 @@ use std::ffi::c_int;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
 use super::cluster::{set_controller, set_handler, Call, Cluster};
+use super::requests::{self, Check};
 use super::sys::{Buf, Conn};
 use super::wire::{Read, Reader, Writer};
 use super::{configs, describe, groups, members, offsets, topics};
@@ -75,6 +76,8 @@ type Around = fn(&Call, &mut Cluster, &mut Reader<'_>) -> Read<c_int>;
 enum How {
     Answer(Answer),
     Around(Around),
+    /// librdkafka's own handler serves what can be read.
+    Pass(Check),
 }
 
 struct Entry {
@@ -89,19 +92,44 @@ const fn answered(api: i16, last: i16, flexible: i16, answer: Answer) -> Entry {
     Entry { api, versions: (0, last), flexible, how: How::Answer(answer) }
 }
 
+const fn around(api: i16, last: i16, flexible: i16, around: Around) -> Entry {
+    Entry { api, versions: (0, last), flexible, how: How::Around(around) }
+}
+
+const fn passed(api: i16, last: i16, flexible: i16, check: Check) -> Entry {
+    Entry { api, versions: (0, last), flexible, how: How::Pass(check) }
+}
+
 /// The last versions are those that librdkafka's handlers can read: of later ones they read less than
 /// their table says (JoinGroup 6, SyncGroup 4, LeaveGroup 3).
 const ENTRIES: &[Entry] = &[
+    around(0, 10, 9, requests::produce),
+    around(1, 16, 12, requests::fetch),
+    passed(2, 7, 6, requests::list_offsets),
+    around(3, 12, 9, requests::metadata),
     answered(8, 9, 8, offsets::commit),
     answered(9, 9, 6, offsets::fetch),
-    Entry { api: 11, versions: (0, 5), flexible: -1, how: How::Around(members::join) },
-    Entry { api: 13, versions: (0, 2), flexible: -1, how: How::Around(members::leave) },
-    Entry { api: 14, versions: (0, 3), flexible: -1, how: How::Around(members::sync) },
+    passed(10, 3, 3, requests::find_coordinator),
+    around(11, 5, -1, members::join),
+    passed(12, 5, 4, requests::heartbeat),
+    around(13, 2, -1, members::leave),
+    around(14, 3, -1, members::sync),
     answered(15, 6, 5, describe::classic),
     answered(16, 5, 3, groups::list),
     answered(19, 7, 5, topics::create),
     answered(20, 6, 4, topics::delete),
     answered(21, 2, 2, topics::delete_records),
+    around(22, 4, 2, requests::init_producer_id),
+    Entry {
+        api: 23,
+        versions: (2, 2),
+        flexible: -1,
+        how: How::Pass(requests::offset_for_leader_epoch),
+    },
+    passed(24, 1, -1, requests::add_partitions_to_txn),
+    passed(25, 1, -1, requests::add_offsets_to_txn),
+    passed(26, 1, -1, requests::end_txn),
+    passed(28, 3, 3, requests::txn_offset_commit),
     answered(32, 4, 4, configs::describe),
     answered(33, 2, 2, configs::replace),
     answered(37, 3, 2, topics::create_partitions),
@@ -111,6 +139,8 @@ const ENTRIES: &[Entry] = &[
     answered(60, 2, 0, describe::cluster),
     Entry { api: 68, versions: (1, 1), flexible: 1, how: How::Around(members::heartbeat) },
     answered(69, 1, 0, describe::modern),
+    passed(71, 0, 0, requests::get_telemetry_subscriptions),
+    answered(72, 0, 0, requests::push_telemetry),
 ];
 
 /// Puts the handlers into a cluster's table, and names its controller.
@@ -144,6 +174,7 @@ fn serve(call: &Call, cluster: &mut Cluster) -> c_int {
     let mut reader = Reader::new(&body, flexible);
     match entry.how {
         How::Around(around) => around(call, cluster, &mut reader).unwrap_or(-1),
+        How::Pass(check) => requests::pass(check, call, cluster, &mut reader).unwrap_or(-1),
         How::Answer(answer) => {
             let (version, broker) = (call.version(), call.broker());
             call.answer(|error| {

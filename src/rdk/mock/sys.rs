@@ -1,4 +1,4 @@
-//! cluster.c, topics.c and groups.c: pointers to librdkafka's structures and what can be asked of them.
+//! brokers.c, cluster.c, topics.c and groups.c: pointers to librdkafka's structures and what can be asked of them.
 //!
 //! What lives in a cluster borrows it; whatever removes something borrows it mutably, so that nobody can
 //! hold what is gone.
@@ -69,7 +69,9 @@ extern "C" {
     );
     pub(super) fn mock_set_controller(c: MockCluster, id: i32);
     pub(super) fn mock_withhold(c: MockCluster, api: i16) -> c_int;
+    pub(super) fn mock_broker_change(c: MockCluster, id: i32, up: c_int) -> c_int;
     pub(super) fn mock_original(conn: Conn, request: Buf) -> c_int;
+    pub(super) fn mock_original_as(conn: Conn, request: Buf, version: i16) -> c_int;
     pub(super) fn mock_original_with(
         conn: Conn,
         request: Buf,
@@ -81,7 +83,8 @@ extern "C" {
     pub(super) fn mock_version(request: Buf) -> i16;
     pub(super) fn mock_flexible(request: Buf) -> c_int;
     pub(super) fn mock_body_length(request: Buf) -> usize;
-    pub(super) fn mock_body(request: Buf, to: *mut u8, size: usize) -> usize;
+    pub(super) fn mock_body(request: Buf) -> *const u8;
+    pub(super) fn mock_body_copy(request: Buf, to: *mut u8, size: usize) -> usize;
     pub(super) fn mock_client_id(request: Buf, to: *mut u8, size: usize) -> c_int;
     pub(super) fn mock_response(conn: Conn, request: Buf, error: *mut i16) -> Buf;
     pub(super) fn mock_send(conn: Conn, response: Buf, body: *const u8, length: usize);
@@ -168,6 +171,7 @@ extern "C" {
     pub(super) fn mock_cmember_waits(m: ClassicMember<'_>) -> c_int;
     pub(super) fn mock_cmember_waits_on(m: ClassicMember<'_>, conn: Conn) -> c_int;
     pub(super) fn mock_cmember_forget_wait(m: ClassicMember<'_>);
+    pub(super) fn mock_cmember_active(g: Classic<'_>, m: ClassicMember<'_>);
     pub(super) fn mock_cmember_remove(g: Classic<'_>, m: ClassicMember<'_>);
     pub(super) fn mock_cmember_protocols(m: ClassicMember<'_>) -> c_int;
     pub(super) fn mock_cmember_protocol(
@@ -185,6 +189,7 @@ extern "C" {
     pub(super) fn mock_modern_next<'a>(c: Raw, before: Option<Modern<'a>>) -> Option<Modern<'a>>;
     pub(super) fn mock_modern_id(g: Modern<'_>) -> *const c_char;
     pub(super) fn mock_modern_epoch(g: Modern<'_>) -> i32;
+    pub(super) fn mock_modern_watch(g: Modern<'_>);
     pub(super) fn mock_modern_delete(g: Modern<'_>);
     pub(super) fn mock_modern_reassign(g: Modern<'_>);
     pub(super) fn mock_mmember_next<'a>(

@@ -13,6 +13,9 @@ pub(super) type Read<T> = Result<T, Malformed>;
 /// A topic's id, its upper and its lower half.
 pub(super) type Uuid = [i64; 2];
 
+/// The most bytes of a string (`Short.MAX_VALUE` of Kafka's own code).
+const MOST_STRING: usize = 32_767;
+
 pub(super) struct Reader<'a> {
     rest: &'a [u8],
     flexible: bool,
@@ -89,7 +92,14 @@ impl<'a> Reader<'a> {
             false => Self::length(self.i16()?.into())?,
         };
         let Some(length) = length else { return Ok(None) };
+        // librdkafka's cluster holds strings as C does, and some on its stack. Kafka, too, reads no longer ones.
+        if length > MOST_STRING {
+            return Err(Malformed);
+        }
         let bytes = self.take(length)?;
+        if bytes.contains(&0) {
+            return Err(Malformed);
+        }
         std::str::from_utf8(bytes).map(|text| Some(text.to_owned())).map_err(|_| Malformed)
     }
 
@@ -97,12 +107,18 @@ impl<'a> Reader<'a> {
         self.nullable()?.ok_or(Malformed)
     }
 
-    pub(super) fn bytes(&mut self) -> Read<&'a [u8]> {
+    /// Bytes that may be null.
+    pub(super) fn nullable_bytes(&mut self) -> Read<Option<&'a [u8]>> {
         let length = match self.flexible {
             true => self.compact()?,
             false => Self::length(self.i32()?.into())?,
         };
-        self.take(length.unwrap_or(0))
+        length.map(|length| self.take(length)).transpose()
+    }
+
+    /// Bytes; none for null.
+    pub(super) fn bytes(&mut self) -> Read<&'a [u8]> {
+        Ok(self.nullable_bytes()?.unwrap_or_default())
     }
 
     /// An array that may be null; `each` reads an element, without its tags.
@@ -297,6 +313,16 @@ mod tests {
         assert_eq!(Reader::new(&[0x7f, 0xff, 0xff, 0xff], false).list(Reader::i8), Err(Malformed));
         assert_eq!(Reader::new(&[0xff; 9], true).list(Reader::i8), Err(Malformed));
         assert_eq!(Reader::new(&[0xff, 0xfe, 0], false).string(), Err(Malformed));
+    }
+
+    #[test]
+    fn strings_that_librdkafka_can_not_hold_are_refused() {
+        assert_eq!(Reader::new(b"\0\x03a\0b", false).string(), Err(Malformed));
+        for (length, result) in [(MOST_STRING, true), (MOST_STRING + 1, false)] {
+            let mut w = Writer::new(true);
+            w.string(&"x".repeat(length));
+            assert_eq!(Reader::new(&w.finish(), true).string().is_ok(), result);
+        }
     }
 
     proptest! {
