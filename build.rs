@@ -25,6 +25,7 @@ const PRIVATE: &[&str] = &[
     "src/rdk/seek.c",
     "src/rdk/stamp.c",
     "src/rdk/window.c",
+    "src/rdk/group.c",
     "src/rdk/mock/brokers.c",
     "src/rdk/mock/cluster.c",
     "src/rdk/mock/groups.c",

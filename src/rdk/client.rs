@@ -13,7 +13,7 @@ use super::fork::Birth;
 use super::ptr::{cstring, string, ErrBuf};
 use super::queue::Queue;
 use super::watch::Watch;
-use super::{consumer, hooks, leader, raw, reaper, revive, Conf, Events, Hooks};
+use super::{consumer, group, hooks, leader, raw, reaper, revive, Conf, Events, Hooks};
 
 /// What a client is for.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -96,6 +96,7 @@ impl Client {
                 let code = if code == 0 { ErrorCode::INVALID_ARG } else { ErrorCode(code) };
                 return Err(Error::with_detail(code, super::redact(&text.text(), &conf.secrets())));
             }
+            group::name_member(rk);
             NonNull::new_unchecked(rk)
         };
         reaper::born();

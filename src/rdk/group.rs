@@ -1,13 +1,50 @@
 //! Who a consumer is in its group: what a transaction needs to commit its offsets.
 
+use std::ffi::CString;
+use std::fs::File;
+use std::io::Read;
 use std::ptr::NonNull;
 
-use libc::c_void;
+use libc::{c_char, c_void};
 
 use super::client::Client;
 use super::errno::{Error, ErrorCode, Result};
 use super::ptr::string;
 use super::raw;
+
+extern "C" {
+    /// group.c
+    fn kafka_name_member(rk: *mut raw::rd_kafka_t, id: *const c_char);
+}
+
+/// Gives a member of the consumer protocol an id that no other has, also none of a forked process (group.c).
+/// Where the system has no random bytes librdkafka's stays.
+///
+/// # Safety
+/// The client is valid and has just been made.
+pub(super) unsafe fn name_member(rk: *mut raw::rd_kafka_t) {
+    let mut bytes = [0; 16];
+    let read = File::open("/dev/urandom").and_then(|mut random| random.read_exact(&mut bytes));
+    let id = CString::new(id_of(bytes));
+    if let (Ok(()), Ok(id)) = (read, id) {
+        // SAFETY: as the caller promises; the id is copied.
+        unsafe { kafka_name_member(rk, id.as_ptr()) }
+    }
+}
+
+/// A UUID (version 4) as Kafka writes it: in base64, of the alphabet for URLs, without padding.
+fn id_of(bytes: [u8; 16]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    const VERSION: u128 = 0xf << 76;
+    const VARIANT: u128 = 0b11 << 62;
+    let uuid = u128::from_be_bytes(bytes) & !VERSION & !VARIANT | 0x4 << 76 | 0b10 << 62;
+    // 22 digits have room for four bits more.
+    let digit = |n: u32| {
+        let shifted = if n < 21 { uuid >> (122 - 6 * n) } else { uuid << 4 };
+        char::from(DIGITS[(shifted & 63) as usize])
+    };
+    (0..22).map(digit).collect()
+}
 
 /// A snapshot of a consumer's membership (`rd_kafka_consumer_group_metadata_t`).
 pub struct GroupMetadata(NonNull<raw::rd_kafka_consumer_group_metadata_t>);
@@ -98,5 +135,18 @@ impl Client {
         // SAFETY: the handle is valid; the object returned is ours.
         let found = unsafe { raw::rd_kafka_consumer_group_metadata(self.as_ptr()) };
         NonNull::new(found).map(GroupMetadata)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_members_are_uuids() {
+        assert_eq!(id_of([0; 16]), "AAAAAAAAQACAAAAAAAAAAA");
+        assert_eq!(id_of([255; 16]), "________T_-__________w");
+        let count = std::array::from_fn(|n| n as u8);
+        assert_eq!(id_of(count), "AAECAwQFRgeICQoLDA0ODw");
     }
 }
