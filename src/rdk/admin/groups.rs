@@ -1,5 +1,7 @@
 //! Consumer groups.
 
+use std::collections::HashSet;
+
 use std::ffi::CStr;
 
 use libc::c_int;
@@ -111,6 +113,8 @@ impl Admin<'_> {
         unsafe {
             let groups = array(|n| raw::rd_kafka_ListConsumerGroups_result_valid(result, n));
             let errors = array(|n| raw::rd_kafka_ListConsumerGroups_result_errors(result, n));
+            // Two brokers name a group whose coordinator moves meanwhile (librdkafka before 2.14.2 keeps both).
+            let mut seen = HashSet::new();
             let groups = groups
                 .iter()
                 .map(|g| GroupListing {
@@ -119,6 +123,7 @@ impl Admin<'_> {
                     kind: word(&GROUP_TYPES, raw::rd_kafka_ConsumerGroupListing_type(*g)),
                     simple: raw::rd_kafka_ConsumerGroupListing_is_simple_consumer_group(*g) != 0,
                 })
+                .filter(|g| seen.insert(g.group.clone()))
                 .collect();
             Ok((groups, errors.iter().filter_map(|e| error_of(*e)).collect()))
         }
