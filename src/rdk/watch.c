@@ -39,6 +39,7 @@ typedef struct {
         rd_kafka_timer_t timer; /* used by all threads */
         rd_ts_t asked; /* since when committed offsets are awaited, or 0 */
         rd_ts_t still; /* since when there are partitions that nothing is done about, or 0 */
+        rd_ts_t told;  /* since when heartbeats are refused, or when the reader was last told of it; 0 if none is */
         char calls;    /* an admin's call waits, or did since the last look; used by all threads */
 } watch_t;
 
@@ -222,6 +223,33 @@ static void begin_again(rd_kafka_t *rk, watch_t *watch) {
 static void schedule(rd_kafka_t *rk, watch_t *watch);
 
 /* Runs on librdkafka's main thread, which alone uses what is read here without a lock. */
+/*
+ * Tells the reader of a member of the consumer protocol why its heartbeats are refused, if that does not pass and
+ * librdkafka treats it in no way of its own: it would go on sending them, and say nothing (mended in its 2.15.0).
+ * A single refusal is not told: more than one heartbeat has to have had the time to be answered.
+ */
+static void tell_refused_heartbeat(rd_kafka_t *rk, watch_t *watch) {
+        rd_kafka_cgrp_t *group  = rk->rk_cgrp;
+        rd_kafka_resp_err_t err = group->rkcg_last_heartbeat_err;
+        rd_ts_t now             = rd_clock();
+        rd_ts_t every           = RD_MAX(REFUSED, (rd_ts_t)group->rkcg_heartbeat_intvl_ms * 1000 * 5 / 2);
+
+        if (group->rkcg_group_protocol != RD_KAFKA_GROUP_PROTOCOL_CONSUMER ||
+            !(group->rkcg_flags & RD_KAFKA_CGRP_F_SUBSCRIPTION) || rd_atomic32_get(&rk->rk_fatal.err) || err <= 0 ||
+            passes(err) || err == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID ||
+            err == RD_KAFKA_RESP_ERR_FENCED_MEMBER_EPOCH || err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) {
+                watch->told = 0;
+                return;
+        }
+        if (!watch->told)
+                watch->told = now;
+        else if (now >= watch->told + every) {
+                watch->told = now;
+                rd_kafka_consumer_err(group->rkcg_q, RD_KAFKA_NODEID_UA, err, 0, NULL, NULL, RD_KAFKA_OFFSET_INVALID,
+                                      "ConsumerGroupHeartbeat failed: %s", rd_kafka_err2str(err));
+        }
+}
+
 static void look(rd_kafka_timers_t *timers, void *arg) {
         rd_kafka_t *rk = timers->rkts_rk;
         const rd_bool_t lasting = rk->rk_cgrp || rd_kafka_is_transactional(rk);
@@ -236,6 +264,7 @@ static void look(rd_kafka_timers_t *timers, void *arg) {
         if (rk->rk_cgrp) {
                 ask_for_offsets_again(rk, arg);
                 begin_again(rk, arg);
+                tell_refused_heartbeat(rk, arg);
         }
         if (lasting || !TAILQ_EMPTY(&rk->rk_coord_reqs))
                 schedule(rk, arg);
