@@ -3,7 +3,8 @@
 
 use std::path::Path;
 
-/// src/rdk/leader.rs, src/rdk/bound.rs, src/rdk/watch.c and src/rdk/marks.c say why. (scripts/static reads these lines.)
+/// src/rdk/leader.rs, src/rdk/bound.rs, src/rdk/watch.c, src/rdk/marks.c and src/rdk/lookup.c say why. (scripts/static
+/// reads these lines.)
 const REPLACED: &[&str] = &[
     "rd_kafka_topic_leader_query0", //
     "rd_kafka_q_pop",
@@ -12,12 +13,14 @@ const REPLACED: &[&str] = &[
     "rd_kafka_msgset_parse",
     "rd_kafka_op_new_ctrl_msg",
     "rd_kafka_toppar_fetch_decide",
+    "rd_kafka_ListOffsetsRequest",
 ];
 
 /// What reads librdkafka's private structures; each file says why it is C.
 const PRIVATE: &[&str] = &[
     "src/rdk/watch.c",
     "src/rdk/marks.c",
+    "src/rdk/lookup.c",
     "src/rdk/mock/cluster.c",
     "src/rdk/mock/groups.c",
     "src/rdk/mock/topics.c",
