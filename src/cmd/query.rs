@@ -1,6 +1,6 @@
 //! Questions to the cluster that every handle can ask.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::handle::Handle;
 use super::info::QUERY;
@@ -10,11 +10,15 @@ use super::transactions;
 use super::wait::{self, Manner};
 use crate::error::{error_dict, Error, Result};
 use crate::rdk::{
-    self, Client, ErrorCode, Metadata, PartitionList, PartitionMeta, TopicMeta, TopicSel,
+    self, Client, Elem, ErrorCode, Kind, Metadata, PartitionList, PartitionMeta, TopicMeta,
+    TopicSel,
 };
 use crate::tcl::{Call, Flow, Obj, Outcome};
 
 type C<'a, T> = Call<'a, T>;
+
+/// How long to wait before a partition that was added is asked for again.
+const LEARNING: Duration = Duration::from_millis(50);
 
 /// `metadata ?-topic t? ?-timeout ms? ?-command prefix?`: a dict `brokers topics broker_id`.
 pub fn metadata<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
@@ -162,12 +166,60 @@ pub fn offsets_for_times<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
     )
 }
 
-/// Asks the leaders for the offsets at the list's times, or at its beginning or end: one request to
-/// each leader. A failure of single partitions is in the list.
+/// Asks the leaders for the offsets at the list's times, or at its beginning or end. A failure of single partitions is
+/// in the list.
+///
+/// A partition that was added a moment ago may be assigned to the member already, as it is its group that says so, while
+/// the client has not heard of it. So what the client does not know, and the cluster does, is learnt and asked for again.
+pub fn list_offsets(client: &Client, list: &mut PartitionList, timeout_ms: i32) -> rdk::Result<()> {
+    let end = deadline(timeout_ms);
+    let wanted = list.clone();
+    let unknown = |e: &Elem<'_>| e.error == Some(ErrorCode::UNKNOWN_PARTITION);
+    ask_leaders(client, list, timeout_ms)?;
+    // By a producer's question brokers may make the topic.
+    while client.kind() == Kind::Consumer {
+        let mut known = Vec::new();
+        for (i, e) in list.iter().enumerate().filter(|(_, e)| unknown(e)) {
+            let found = client.metadata_topic(e.topic, remaining(end));
+            let there = |m: &Metadata| {
+                m.topics.iter().flat_map(|t| &t.partitions).any(|p| p.id == e.partition)
+            };
+            if found.is_ok_and(|m| there(&m)) {
+                known.push(i);
+            }
+        }
+        if known.is_empty() || remaining(end) == 0 {
+            break;
+        }
+        let mut again = PartitionList::new();
+        for e in known.iter().filter_map(|i| wanted.get(*i)) {
+            again.add_offset(e.topic, e.partition, e.offset)?;
+        }
+        let failed = ask_leaders(client, &mut again, remaining(end)).err().map(|e| e.code);
+        for (e, i) in again.iter().zip(&known) {
+            list.set_offset(*i, e.offset);
+            list.set_error(*i, failed.or(e.error));
+        }
+        // The leader that the cluster names may not have heard of it either.
+        if list.iter().any(|e| unknown(&e)) {
+            std::thread::sleep(LEARNING);
+        }
+    }
+    Ok(())
+}
+
+/// The milliseconds that are left; -1: no limit.
+fn remaining(end: Option<Instant>) -> i32 {
+    end.map_or(-1, |d| {
+        i32::try_from(d.saturating_duration_since(Instant::now()).as_millis()).unwrap_or(i32::MAX)
+    })
+}
+
+/// One request to each leader.
 ///
 /// librdkafka fails all when a leader's answer has an error for one. Then each is asked for by
 /// itself.
-pub fn list_offsets(client: &Client, list: &mut PartitionList, timeout_ms: i32) -> rdk::Result<()> {
+fn ask_leaders(client: &Client, list: &mut PartitionList, timeout_ms: i32) -> rdk::Result<()> {
     let end = deadline(timeout_ms);
     let asked = list.clone();
     let whole = client.offsets_for_times(list, timeout_ms);
