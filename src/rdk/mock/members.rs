@@ -364,7 +364,8 @@ fn check(cluster: &mut Cluster, beat: &Heartbeat) -> i16 {
     let topics = cluster.topics().fold(0u64, |sum, topic| {
         let [upper, lower] = topic.id();
         let one = (upper ^ lower.rotate_left(17)) as u64;
-        sum.wrapping_add(one.wrapping_mul(topic.count() as u64 | 1))
+        // Odd, so that each number of partitions gives another product.
+        sum.wrapping_add(one.wrapping_mul(topic.count() as u64 * 2 + 1))
     });
     let group = cluster.modern(&beat.group);
     match group {
