@@ -28,7 +28,12 @@ oo::class create ::model::ClassMember {
                 [kafka::message offset $result] [kafka::message value $result]
         }
     }
-    # Method words -- what is called on the subscriber elsewhere has the class's form here.
+    method Leave {how} {
+        if {[catch {$consumer [string map {delete destroy} $how]} result options] && ![::model::closing $options]} {
+            ::model::fault $name $how: $result [dict get $options -errorcode]
+        }
+    }
+    # Try word ... -- what is called on the subscriber elsewhere has the class's form here.
     method Try {args} {
         upvar 1 result result
         if {[lindex $args 0] eq $s} {
@@ -47,7 +52,6 @@ oo::class create ::model::ClassMember {
                         set args [list $consumer commit -offsets $args]
                     }
                 }
-                close                 {set args [list $consumer close]}
                 default               {set args [list $s $subcommand {*}$args]}
             }
         }
@@ -159,7 +163,7 @@ oo::class create ::model::WorkerMember {
     method fail {n} {set failing $n}
     method read {form n ms} {::model::serve $ms}
     method close {how} {
-        if {[catch {$worker stop} message info] && ![::model::excused $info]} {
+        if {[catch {$worker stop} message info] && ![::model::closing $info]} {
             ::model::fault $name stop: $message [dict get $info -errorcode]
         }
         my destroy
@@ -213,7 +217,7 @@ oo::class create ::model::JsonMember {
         after cancel $timer
     }
     method close {how} {
-        if {[catch {$consumer close} message info] && ![::model::excused $info]} {
+        if {[catch {$consumer close} message info] && ![::model::closing $info]} {
             ::model::fault $name close: $message [dict get $info -errorcode]
         }
         my destroy

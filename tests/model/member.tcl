@@ -49,6 +49,13 @@ proc ::model::excused {options} {
     return 1
 }
 
+# closing options -- the same of an error of a close. Where another member of the group lives in this thread, that one
+# may have to answer the group before this one can leave.
+proc ::model::closing {options} {
+    if {[excused $options]} {return 1}
+    expr {[llength [all]] && "RD_KAFKA_RESP_ERR__TIMED_OUT" in [dict get $options -errorcode]}
+}
+
 oo::class create ::model::Member {
     variable name kind s log group places auto topics settings
     variable fault          ;# what the callback is to do wrong: how many messages from now, and what then
@@ -143,9 +150,15 @@ oo::class create ::model::Member {
     # close how -- leave: close, delete, or by an empty interpreter's end.
     method close {how} {
         ::model::world::trouble group
-        my Try $s {*}$how
+        my Leave $how
         # Its last commit may be of all that it was given.
         my destroy
+    }
+
+    method Leave {how} {
+        if {[catch {$s {*}$how} result options] && ![::model::closing $options]} {
+            ::model::fault $name $how: $result [dict get $options -errorcode]
+        }
     }
 
     # ---------------------------------------------------------------- reading
