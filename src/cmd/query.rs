@@ -170,42 +170,56 @@ pub fn offsets_for_times<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
 /// in the list.
 ///
 /// A partition that was added a moment ago may be assigned to the member already, as it is its group that says so, while
-/// the client has not heard of it. So what the client does not know, and the cluster does, is learnt and asked for again.
+/// the client has not heard of it. So what the client does not know, and the cluster does, is learnt and asked for again;
+/// and so is one whose leader moves, as Java's clients do.
 pub fn list_offsets(client: &Client, list: &mut PartitionList, timeout_ms: i32) -> rdk::Result<()> {
     let end = deadline(timeout_ms);
     let wanted = list.clone();
-    let unknown = |e: &Elem<'_>| e.error == Some(ErrorCode::UNKNOWN_PARTITION);
     ask_leaders(client, list, timeout_ms)?;
-    // By a producer's question brokers may make the topic.
-    while client.kind() == Kind::Consumer {
-        let mut known = Vec::new();
-        for (i, e) in list.iter().enumerate().filter(|(_, e)| unknown(e)) {
-            let found = client.metadata_topic(e.topic, remaining(end));
-            let there = |m: &Metadata| {
-                m.topics.iter().flat_map(|t| &t.partitions).any(|p| p.id == e.partition)
-            };
-            if found.is_ok_and(|m| there(&m)) {
-                known.push(i);
-            }
-        }
-        if known.is_empty() || remaining(end) == 0 {
-            break;
+    loop {
+        let passing: Vec<usize> = list
+            .iter()
+            .enumerate()
+            .filter(|(_, e)| passes(client, e, remaining(end)))
+            .map(|(i, _)| i)
+            .collect();
+        if passing.is_empty() || remaining(end) == 0 {
+            return Ok(());
         }
         let mut again = PartitionList::new();
-        for e in known.iter().filter_map(|i| wanted.get(*i)) {
+        for e in passing.iter().filter_map(|i| wanted.get(*i)) {
             again.add_offset(e.topic, e.partition, e.offset)?;
         }
         let failed = ask_leaders(client, &mut again, remaining(end)).err().map(|e| e.code);
-        for (e, i) in again.iter().zip(&known) {
+        for (e, i) in again.iter().zip(&passing) {
             list.set_offset(*i, e.offset);
             list.set_error(*i, failed.or(e.error));
         }
         // The leader that the cluster names may not have heard of it either.
-        if list.iter().any(|e| unknown(&e)) {
+        if failed.is_some() || list.iter().any(|e| e.error.is_some()) {
             std::thread::sleep(LEARNING);
         }
     }
-    Ok(())
+}
+
+/// Whether a partition's failure passes by itself. The client has learnt of its leader then.
+fn passes(client: &Client, e: &Elem<'_>, timeout_ms: i32) -> bool {
+    let found = || client.metadata_topic(e.topic, timeout_ms);
+    match e.error {
+        Some(ErrorCode::NOT_LEADER_FOR_PARTITION | ErrorCode::LEADER_NOT_AVAILABLE) => {
+            // Whatever this says, it is asked again.
+            drop(found());
+            true
+        }
+        // By a producer's question brokers may make the topic.
+        Some(ErrorCode::UNKNOWN_PARTITION) if client.kind() == Kind::Consumer => {
+            let there = |m: Metadata| {
+                m.topics.iter().any(|t| t.partitions.iter().any(|p| p.id == e.partition))
+            };
+            found().is_ok_and(there)
+        }
+        _ => false,
+    }
 }
 
 /// The milliseconds that are left; -1: no limit.

@@ -98,6 +98,7 @@ proc ::model::tp {i} {
 proc ::model::can {constraint} {
     variable reading
     switch $constraint {
+        sessions -
         fault_away_consumer -
         fault_leaving_joiner  {return [expr {$world::real || $reading ne "consumer"}]}
         sole                  {return $world::sole}

@@ -23,13 +23,14 @@ namespace eval ::model {
         stream      [list {*}$written serve 20 start 8 halt 4]]
     # What a step needs that not every cluster has, or shows a fault that is not mended yet:
     #     sole                   brokers go away, so nobody else may use them
+    #     sessions               KIP-848 members on the embedded cluster that are killed stay in the group for 45 s
     #     fault_remade_unshared  members on the embedded cluster that meet a topic deleted and made again within
     #                            some 50 ms, while partitions are added or they join, may leave it with
     #                            nobody until the next rebalance
     #     fault_leaving_joiner   a KIP-848 member on the embedded cluster that closes while it waits for its first
     #                            partitions stays in the group: the others settle first
     #     fault_away_consumer    nor do KIP-848 members there all come back when brokers were away
-    variable constraints {down {sole fault_away_consumer}  up sole  remake fault_remade_unshared}
+    variable constraints {kill sessions  down {sole fault_away_consumer}  up sole  remake fault_remade_unshared}
 }
 
 proc ::model::draw {n} {::random::draw $n}
