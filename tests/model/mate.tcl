@@ -22,7 +22,7 @@ $member subscribe $topic
 fileevent stdin readable {if {[gets stdin] eq "" && [eof stdin]} exit}
 while 1 {
     if {[catch {$member consume_list 20 50 -fields {topic partition offset payload}} got options]} {
-        puts [list error [lindex [dict get $options -errorcode] 1] $got]
+        puts [list error [dict get $options -errorcode] $got]
         after 10
         update
         continue
@@ -31,7 +31,7 @@ while 1 {
         puts [list got {*}$got]
         if {!$auto && [catch {$member commit} message options]} {
             # Most often the partitions are others' now: they come again there.
-            puts [list error [lindex [dict get $options -errorcode] 1] $message]
+            puts [list error [dict get $options -errorcode] $message]
         }
     }
     update

@@ -64,9 +64,8 @@ proc ::model::mates::Said {pipe line} {
             }
         }
         error {
-            set words [lassign $words code]
             ::model::note mate-[pid $pipe] $line
-            if {![::model::excused [list -errorcode [list KAFKA $code]]]} {
+            if {![::model::excused [list -errorcode [lindex $words 0]]]} {
                 ::model::fault mate-[pid $pipe] reads $line
             }
         }

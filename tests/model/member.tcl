@@ -41,7 +41,7 @@ proc ::model::excused {options} {
     if {![llength $codes]} {return 0}
     foreach code $codes {
         set ok [expr {$code eq "RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED" && [dict get $::model::options idle]}]
-        foreach {trouble list} [list away $passing group $moving remade $gone idle $moving] {
+        foreach {trouble list} [list away [list {*}$passing {*}$moving] group $moving remade $gone idle $moving] {
             if {$trouble in $::model::world::troubles && $code in $list} {set ok 1}
         }
         if {!$ok} {return 0}
@@ -105,7 +105,11 @@ oo::class create ::model::Member {
             # What members in other processes have said so far was before this.
             ::model::mates::hear
             foreach tp $tps {
-                if {[$places has $tp]} {::model::fault $name has $tp already, and is assigned it}
+                if {[$places has $tp] && ![::model::can fault_assigned_twice]} {
+                    ::model::note $name has $tp already, and is assigned it
+                } elseif {[$places has $tp]} {
+                    ::model::fault $name has $tp already, and is assigned it
+                }
                 $places begin $tp {*}[$group interval $tp]
             }
         } else {

@@ -100,6 +100,7 @@ proc ::model::can {constraint} {
     switch $constraint {
         sessions -
         fault_away_consumer -
+        fault_assigned_twice  {return [expr {$reading ni {range class}}]}
         fault_leaving_joiner  {return [expr {$world::real || $reading ne "consumer"}]}
         sole                  {return $world::sole}
         fault_remade_unshared {return [expr {$world::real || $reading ni {range cooperative consumer class worker json}}]}
@@ -381,7 +382,7 @@ proc ::model::Behind {} {
         if {[llength $behind] || ![llength $topics]} {return $behind}
         # All was handled: then it is committed as well.
         set committed {}
-        foreach found [$world::admin list_group_offsets $groupId] {
+        foreach found [world::Again $world::admin list_group_offsets $groupId] {
             dict set committed [lrange $found 0 1] [lindex $found 2]
         }
         foreach tp [$world::log tps $topics] {
