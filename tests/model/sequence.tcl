@@ -51,7 +51,9 @@ proc ::model::play {kind theOptions steps} {
             }
             if {[llength $faults]} break
         }
-        if {![llength $faults]} {finish}
+        if {![llength $faults] && [catch finish result info]} {
+            fault at the end: [dict get $info -errorinfo]
+        }
     } finally {
         mates::end
         foreach {slot reader} [array get readers] {$reader destroy}
@@ -98,9 +100,9 @@ proc ::model::tp {i} {
 proc ::model::can {constraint} {
     variable reading
     switch $constraint {
+        fault_assigned_twice  {return [expr {$reading ni {range class}}]}
         sessions -
         fault_away_consumer -
-        fault_assigned_twice  {return [expr {$reading ni {range class}}]}
         fault_leaving_joiner  {return [expr {$world::real || $reading ne "consumer"}]}
         sole                  {return $world::sole}
         fault_remade_unshared {return [expr {$world::real || $reading ni {range cooperative consumer class worker json}}]}
@@ -268,7 +270,8 @@ proc ::model::quiet {form how} {
         if {[Faulty]} return
     }
     mates::hear
-    set world::troubles {}
+    # What several members share out may move once more after all have their share.
+    set world::troubles [expr {[llength [all]] + [llength $mates::pipes] > 1 ? "group" : ""}]
 }
 
 proc ::model::Faulty {} {
@@ -335,7 +338,7 @@ proc ::model::Settle {} {
     while {[clock milliseconds] < $end} {
         Turn list
         if {[Unshared] ne "" || [llength $world::down]} continue
-        set found [dict get [$world::admin describe_groups $groupId] $groupId]
+        set found [dict get [world::Again $world::admin describe_groups $groupId] $groupId]
         set wanted [llength $mates::pipes]
         foreach reader [all] {if {[llength [$reader topics]]} {incr wanted}}
         if {[dict get $found state] in {stable empty} && [llength [dict get $found members]] == $wanted} return

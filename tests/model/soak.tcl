@@ -1,6 +1,6 @@
 # soak.tcl -- very many sequences: tclsh soak.tcl ?sequences? ?seed? ?kind ...?
 #
-# 3000 sequences, from a seed that the clock gives, of every kind (steps.tcl), in four processes at once, on embedded
+# 3000 sequences, from a seed that the clock gives, of every kind (steps.tcl), in six processes at once, on embedded
 # clusters; with KAFKA_TEST_REAL=1 on the broker that KAFKA_BOOTSTRAP names. What is wrong comes with its seed and
 # its steps: 1 sequence of that seed and kind shows it again.
 
@@ -19,7 +19,7 @@ set done 0
 set faults 0
 while {$done < $sequences} {
     set n [expr {min($each, $sequences - $done)}]
-    lassign [model::watch::run $brokers 4 {*}[model::watch::parts $seed $n $kinds]] wrong well
+    lassign [model::watch::run $brokers 6 {*}[model::watch::parts $seed $n $kinds]] wrong well
     foreach text $wrong {puts "$text\n"}
     incr faults [llength $wrong]
     incr done $n

@@ -99,16 +99,19 @@ proc ::model::watch::End {pipe} {
     list $text $well
 }
 
-# parts seed count kinds -- so many sequences, shared out among the kinds.
+# parts seed count kinds -- so many sequences, shared out among the kinds, ten for a process: some kinds take longer.
 proc ::model::watch::parts {seed count kinds} {
     set parts {}
     set left $count
     set n [llength $kinds]
     foreach kind $kinds {
         set share [expr {($left + $n - 1) / $n}]
-        if {$share} {lappend parts [list $kind $seed $share]}
+        for {set i 0} {$i < $share} {incr i 10} {
+            lappend parts [list $i $kind [expr {$seed + $i}] [expr {min(10, $share - $i)}]]
+        }
         incr left [expr {-$share}]
         incr n -1
     }
-    return $parts
+    # Of each kind the first, then of each the second.
+    lmap part [lsort -integer -index 0 $parts] {lrange $part 1 end}
 }
