@@ -99,7 +99,7 @@ oo::class create ::model::Log {
 
 # Where one reader is in each partition that it has.
 oo::class create ::model::Places {
-    variable log name lo hi open paused given remade
+    variable log name lo hi open paused given remade most
 
     # open: the place is the end of the partition at some moment from then on.
     constructor {theLog theName} {
@@ -186,7 +186,10 @@ oo::class create ::model::Places {
         set hi($tp) $lo($tp)
         set open($tp) 0
         set given($tp) 1
+        set most($tp) [expr {max([my most $tp], $lo($tp))}]
     }
+    # most tp -- the place after the last message that it was ever given; -1: none.
+    method most {tp} {expr {[info exists most($tp)] ? $most($tp) : -1}}
 }
 
 # ---------------------------------------------------------------- groups

@@ -344,8 +344,8 @@ oo::class create ::model::Member {
                 } else {
                     $group maybe $tp $place
                 }
-                # What it was given later may not count for more than that; but it may have been handed over.
-                if {$auto} {$group upTo $tp [$places hi $tp]}
+                # What counted before stays stored, and the next commit of what counts goes on from there to that.
+                $group upTo $tp [$places most $tp]
                 return "$tp $place"
             }
             store   {

@@ -105,7 +105,9 @@ proc ::model::can {constraint} {
         fault_away_consumer -
         fault_leaving_joiner  {return [expr {$world::real || $reading ne "consumer"}]}
         sole                  {return $world::sole}
-        fault_remade_unshared {return [expr {$world::real || $reading ni {range cooperative consumer class worker json}}]}
+        fault_remade_unshared {
+            return [expr {$reading ni {range class} && ($world::real || $reading ni {cooperative consumer worker json})}]
+        }
     }
 }
 

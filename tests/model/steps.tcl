@@ -24,9 +24,9 @@ namespace eval ::model {
     # What a step needs that not every cluster has, or shows a fault that is not mended yet:
     #     sole                   brokers go away, so nobody else may use them
     #     sessions               KIP-848 members on the embedded cluster that are killed stay in the group for 45 s
-    #     fault_remade_unshared  members on the embedded cluster that meet a topic deleted and made again within
-    #                            some 50 ms, while partitions are added or they join, may leave it with
-    #                            nobody until the next rebalance
+    #     fault_remade_unshared  an eager member that has just been assigned a topic that is deleted and made again may
+    #                            be given nothing of it for more than 20 s; and members on the embedded cluster may
+    #                            leave a partition with nobody until the next rebalance
     #     fault_leaving_joiner   a KIP-848 member on the embedded cluster that closes while it waits for its first
     #                            partitions stays in the group: the others settle first
     #     fault_away_consumer    nor do KIP-848 members there all come back when brokers were away
