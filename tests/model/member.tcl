@@ -408,6 +408,7 @@ oo::class create ::model::Member {
             lappend words [list {*}$tp {*}$offset]
         }
         if {$how eq "more"} {
+            if {![::model::can fault_assigned_at_once]} {::model::serve 100}
             my Try $s incremental_assign {*}$words
         } else {
             my Try $s assign {*}$words

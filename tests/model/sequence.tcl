@@ -100,6 +100,7 @@ proc ::model::tp {i} {
 proc ::model::can {constraint} {
     variable reading
     switch $constraint {
+        fault_assigned_at_once {return 0}
         fault_assigned_twice  {return [expr {$reading ni {range class}}]}
         sessions -
         fault_away_consumer -
