@@ -36,7 +36,7 @@ REPEATED   := $(if $(REPEAT),-repeat $(REPEAT))
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: build stage dev try static demo test broker broker-stop test-broker test-real test-tcl9 bench bench-quick bench-latency bench-instructions valgrind asan leaks soak soak-random check doc install install-dev uninstall dist deb test-deb clean help
+.PHONY: build stage dev try static demo test broker broker-stop test-broker test-real test-tcl9 bench bench-quick bench-latency bench-instructions valgrind asan leaks soak soak-random soak-model check doc install install-dev uninstall dist deb test-deb clean help
 
 build: ## compile and lay out the package under build/ (the default)
 	@scripts/setup build
@@ -152,6 +152,11 @@ soak-random: ## random calls for long: STEPS=1000000 SEED=n; a fault comes with 
 	@scripts/setup test
 	@$(MAKE) --no-print-directory build
 	@$(TCLSH) tests/random/soak.tcl $(or $(STEPS),1000000) $(SEED)
+
+soak-model: ## random sequences of what readers do, against a model: SEQUENCES=3000 SEED=n KINDS="range ..."
+	@scripts/setup test
+	@$(MAKE) --no-print-directory build
+	@$(TCLSH) tests/model/soak.tcl $(or $(SEQUENCES),3000) "$(SEED)" $(KINDS)
 
 check: ## format, lints, layering, and generated text up to date
 	@scripts/setup check

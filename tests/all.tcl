@@ -31,7 +31,7 @@ namespace eval all {
     variable defaultJobs 6
     # The slowest files, slowest first: one that begins last would keep the others waiting at the end.
     variable slowest {
-        manual processed lifetimes groups topic_consumer transactions fenced kafkat rebalance leaving
+        model manual processed lifetimes groups topic_consumer transactions fenced kafkat rebalance leaving
         embed outages demos kills steering faults chaos answers worker leaks oo kcat first errors
     }
     # Files that run alone, after all others, and why.

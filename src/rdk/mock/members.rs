@@ -378,7 +378,8 @@ fn topics_read(cluster: &Cluster, group: Modern<'_>) -> u64 {
     cluster.topics().filter(|topic| names.contains(&topic.name())).fold(0u64, |sum, topic| {
         let [upper, lower] = topic.id();
         let one = (upper ^ lower.rotate_left(17)) as u64;
-        sum.wrapping_add(one.wrapping_mul(topic.count() as u64 | 1))
+        // Odd, so that each number of partitions gives another product.
+        sum.wrapping_add(one.wrapping_mul(topic.count() as u64 * 2 + 1))
     })
 }
 
