@@ -171,7 +171,8 @@ oo::class create ::model::Member {
     method got {topic partition offset text} {
         set tp [list $topic $partition]
         $places gave $tp $offset $text
-        if {$auto} {$group upTo $tp [expr {$offset + 1}]}
+        # Where it was sought back, what is stored is less than what is committed, and a revoke commits it all the same.
+        if {$auto} {$group maybe $tp [expr {$offset + 1}]}
     }
     method Message {message} {
         if {[dict exists $message error]} {
@@ -408,7 +409,6 @@ oo::class create ::model::Member {
             lappend words [list {*}$tp {*}$offset]
         }
         if {$how eq "more"} {
-            if {![::model::can fault_assigned_at_once]} {::model::serve 100}
             my Try $s incremental_assign {*}$words
         } else {
             my Try $s assign {*}$words

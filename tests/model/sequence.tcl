@@ -100,14 +100,13 @@ proc ::model::tp {i} {
 proc ::model::can {constraint} {
     variable reading
     switch $constraint {
-        fault_assigned_at_once {return 0}
         fault_assigned_twice  {return [expr {$reading ni {range class}}]}
         sessions -
         fault_away_consumer -
         fault_leaving_joiner  {return [expr {$world::real || $reading ne "consumer"}]}
         sole                  {return $world::sole}
         fault_remade_unshared {
-            return [expr {$reading ni {range class} && ($world::real || $reading ni {cooperative consumer worker json})}]
+            return [expr {$world::real || $reading ni {range class cooperative consumer worker json}}]
         }
     }
 }

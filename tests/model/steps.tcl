@@ -32,8 +32,6 @@ namespace eval ::model {
     #     fault_away_consumer    nor do KIP-848 members there all come back when brokers were away
     #     fault_assigned_twice   when the group moves twice while nothing is served, the rebalance callback of an eager
     #                            member may hear of two assignments without a revoke between: not looked at
-    #     fault_assigned_at_once on a busy machine, incremental_assign right after all was unassigned may leave a
-    #                            partition silent (once in some 300 sequences): a moment is left between
     variable constraints {kill sessions  down {sole fault_away_consumer}  up sole  remake fault_remade_unshared}
 }
 
