@@ -44,6 +44,8 @@ pub struct Part {
     active: AtomicBool,
     /// It was taken away before anything was read of it: see [`Part::end`].
     haunted: AtomicBool,
+    /// It was assigned: librdkafka may not have stopped it yet.
+    ended: AtomicBool,
 }
 
 impl Part {
@@ -64,6 +66,7 @@ impl Part {
             stores: AtomicBool::new(true),
             active: AtomicBool::new(false),
             haunted: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
         }
     }
 
@@ -158,11 +161,19 @@ impl Part {
     /// answer comes too late then, and it asks again (`outdated offset response`), although the
     /// partition was stopped; and so it fetches what nobody has assigned.
     pub fn end(&self) {
-        if self.active.swap(false, Ordering::AcqRel) && self.read().is_none() {
-            self.haunted.store(true, Ordering::Release);
+        if self.active.swap(false, Ordering::AcqRel) {
+            self.ended.store(true, Ordering::Release);
+            if self.read().is_none() {
+                self.haunted.store(true, Ordering::Release);
+            }
         }
         self.restart();
         self.set_paused(false);
+    }
+
+    /// Whether it was assigned before and has not been assigned anew since then; tells it once.
+    pub fn take_ended(&self) -> bool {
+        self.ended.swap(false, Ordering::AcqRel)
     }
 
     /// Whether librdkafka may be fetching it although it is not assigned; asked once.

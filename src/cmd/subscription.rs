@@ -76,12 +76,8 @@ pub fn assign(c: &C<'_>) -> Out {
         client.assign(None)?;
     } else {
         if !client.assignment()?.is_empty() {
-            // A partition that is read already is stopped first, and the stop clears the forward to
-            // our queue: were it set before, the new fetch's messages would lie in a queue that
-            // nobody reads. `assign` only has the stop queued behind it for librdkafka's main
-            // thread; the answer to another question to that thread means that it was served.
+            // A partition that is read already is stopped first: `begin` waits for that.
             client.assign(None)?;
-            client.assignment()?;
         }
         this.reader.begin(&list)?;
         client.assign(Some(&list))?;

@@ -12,6 +12,12 @@
  * - The controller, to which an admin's requests about topics go (rd_kafka_broker_controller_async): likewise.
  *   Each broker of a cluster in KRaft mode names some broker, and goes on naming a dead one for a while.
  *
+ * - The forward of a partition's messages to its reader's queue. It is set before the partition is assigned, and ended where
+ *   librdkafka stops the partition (rd_kafka_toppar_fetch_stop), on its own thread and in its own time: of a
+ *   partition that is assigned anew at once the old stop may come after the new forward. The new fetch
+ *   finds the mark of an application that forwards by itself and sets none (rd_kafka_toppar_op_fetch_start),
+ *   and its messages lie in the partition's own queue, where nobody reads, until the next assignment.
+ *
  * It also remembers a coordinator that answers NOT_COORDINATOR to an admin's request
  * (rd_kafka_t.rk_coord_cache), and follows null pointers after two such answers.
  *
@@ -41,6 +47,7 @@ typedef struct {
         rd_ts_t still; /* since when there are partitions that nothing is done about, or 0 */
         rd_ts_t told;  /* since when heartbeats are refused, or when the reader was last told of it; 0 if none is */
         char calls;    /* an admin's call waits, or did since the last look; used by all threads */
+        rd_kafka_q_t *messages; /* what a member reads, or NULL; used by all threads */
 } watch_t;
 
 static rd_kafka_resp_err_t send_nothing(rd_kafka_broker_t *rkb, rd_kafka_op_t *rko, rd_kafka_replyq_t replyq,
@@ -220,6 +227,31 @@ static void begin_again(rd_kafka_t *rk, watch_t *watch) {
         rd_kafka_topic_partition_list_destroy(found);
 }
 
+/*
+ * A partition that is being fetched is forwarded to its reader, if the application has ever forwarded it. What lies in
+ * its own queue by now goes along.
+ */
+static void forward_again(rd_kafka_t *rk, watch_t *watch) {
+        rd_kafka_q_t *messages = __atomic_load_n(&watch->messages, __ATOMIC_ACQUIRE), *own;
+        rd_kafka_topic_partition_t *partition;
+        rd_kafka_toppar_t *toppar;
+        rd_bool_t lost;
+
+        if (!messages)
+                return;
+        RD_KAFKA_TPLIST_FOREACH(partition, rk->rk_consumer.assignment.all) {
+                toppar = rd_kafka_topic_partition_toppar(rk, partition);
+                if (!toppar || !toppar->rktp_started)
+                        continue;
+                own = toppar->rktp_fetchq;
+                mtx_lock(&own->rkq_lock);
+                lost = (own->rkq_flags & RD_KAFKA_Q_F_FWD_APP) && !own->rkq_fwdq;
+                mtx_unlock(&own->rkq_lock);
+                if (lost)
+                        rd_kafka_q_fwd_set0(own, messages, 1, 1);
+        }
+}
+
 static void schedule(rd_kafka_t *rk, watch_t *watch);
 
 /* Runs on librdkafka's main thread, which alone uses what is read here without a lock. */
@@ -264,6 +296,7 @@ static void look(rd_kafka_timers_t *timers, void *arg) {
         if (rk->rk_cgrp) {
                 ask_for_offsets_again(rk, arg);
                 begin_again(rk, arg);
+                forward_again(rk, arg);
                 tell_refused_heartbeat(rk, arg);
         }
         if (lasting || !TAILQ_EMPTY(&rk->rk_coord_reqs))
@@ -280,7 +313,17 @@ watch_t *kafka_watch_new(void) {
 }
 
 void kafka_watch_free(watch_t *watch) {
+        if (watch->messages)
+                rd_kafka_q_destroy(watch->messages);
         free(watch);
+}
+
+/* The queue that the partitions of a member are forwarded to; the first one stays. One thread calls it. */
+void kafka_watch_forwards(watch_t *watch, rd_kafka_queue_t *messages) {
+        if (!watch->messages) {
+                rd_kafka_q_keep(messages->rkqu_q);
+                __atomic_store_n(&watch->messages, messages->rkqu_q, __ATOMIC_RELEASE);
+        }
 }
 
 /*

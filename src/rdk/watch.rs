@@ -9,6 +9,7 @@ use libc::{c_char, c_int};
 
 use super::client::Client;
 use super::ptr::cstring;
+use super::queue::Queue;
 use super::raw;
 
 #[repr(C)]
@@ -21,6 +22,7 @@ extern "C" {
     fn kafka_watch_free(watch: *mut Raw);
     fn kafka_watch(rk: *mut raw::rd_kafka_t, watch: *mut Raw, call: c_int);
     fn kafka_forget_coordinators(rk: *mut raw::rd_kafka_t);
+    fn kafka_watch_forwards(watch: *mut Raw, messages: *mut raw::rd_kafka_queue_t);
     fn kafka_await_offset(rk: *mut raw::rd_kafka_t, topic: *const c_char, partition: i32);
     fn kafka_forget_topic(rk: *mut raw::rd_kafka_t, topic: *const c_char);
 }
@@ -54,6 +56,13 @@ impl Client {
     pub(super) fn watch(&self) {
         // SAFETY: the client is valid, and the watch outlives it.
         unsafe { kafka_watch(self.as_ptr(), self.watch.0.as_ptr(), 0) }
+    }
+
+    /// Has the client look once a second whether the partitions that it fetches are forwarded to this queue. To be
+    /// called by one thread; the first queue counts.
+    pub fn watch_forwards(&self, messages: &Queue) {
+        // SAFETY: the watch outlives the client; the queue is valid, and the watch keeps a reference of its own.
+        unsafe { kafka_watch_forwards(self.watch.0.as_ptr(), messages.as_ptr()) }
     }
 
     /// The same while an admin's call waits, which may be for the controller as well: to be called

@@ -6,23 +6,17 @@ use std::sync::Arc;
 
 use super::Reader;
 use crate::cmd::store::Part;
-use crate::rdk::{Offset, PartitionList, Result, Topic};
+use crate::rdk::{Elem, Offset, PartitionList, Result, Topic};
 
 impl Reader {
     /// Prepares partitions that are about to be assigned: what is held of them is void, and their
     /// messages come to our queue (a fetch stop clears the forward, so each time anew).
     pub fn begin(&self, list: &PartitionList) -> Result<()> {
         self.pay();
+        self.client.watch_forwards(&self.messages);
+        self.await_stops(list);
         for e in list.iter() {
             let part = self.part(e.topic, e.partition);
-            if part.take_haunted() {
-                // What it fetches would be read as ours until the new fetch begins, and then once
-                // more, or worse: from the end, where the group never was.
-                let stopped = Topic::with_default_conf(&self.client, e.topic)
-                    .and_then(|t| t.consume_stop(e.partition));
-                // A topic that has gone meanwhile is not fetched either.
-                drop(stopped);
-            }
             part.restart();
             part.set_active(true);
             part.set_assigned(Offset::INVALID);
@@ -33,6 +27,38 @@ impl Reader {
             queue.forward(Some(&self.messages));
         }
         Ok(())
+    }
+
+    /// Waits until librdkafka has stopped those of these partitions that were assigned before.
+    ///
+    /// Its main thread stops a partition that is taken away in its own time, and ends the forward to our queue then. Were
+    /// that after the new forward, the new fetch's messages would lie in a queue that nobody reads until the watch
+    /// finds them (watch.c). A stop that is waited for is served after all that were asked for before it, so one
+    /// of them is enough.
+    fn await_stops(&self, list: &PartitionList) {
+        let mut was_ours = None;
+        for e in list.iter() {
+            let part = self.part(e.topic, e.partition);
+            let ended = part.take_ended();
+            if part.take_haunted() {
+                // What it fetches would be read as ours until the new fetch begins, and then once
+                // more, or worse: from the end, where the group never was.
+                self.stop(&e);
+            } else if ended {
+                was_ours = Some(e);
+            }
+        }
+        if let Some(e) = was_ours {
+            self.stop(&e);
+        }
+    }
+
+    /// Stops a partition, and waits until it is.
+    fn stop(&self, e: &Elem<'_>) {
+        let stopped = Topic::with_default_conf(&self.client, e.topic)
+            .and_then(|t| t.consume_stop(e.partition));
+        // A topic that has gone meanwhile is not fetched either.
+        drop(stopped);
     }
 
     /// Partitions are no longer ours.
