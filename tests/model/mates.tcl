@@ -78,7 +78,7 @@ proc ::model::mates::kill {} {
     variable pipes
     if {![llength $pipes]} return
     set pipe [lindex $pipes 0]
-    exec kill -KILL {*}[pid $pipe]
+    exec sh -c {kill -s KILL "$@"} sh {*}[pid $pipe]
     fconfigure $pipe -blocking 1
     while {[gets $pipe line] >= 0} {Said $pipe $line}
     Gone $pipe
@@ -97,7 +97,7 @@ proc ::model::mates::Gone {pipe} {
 proc ::model::mates::end {} {
     variable pipes
     foreach pipe $pipes {
-        catch {exec kill -KILL {*}[pid $pipe]}
+        catch {exec sh -c {kill -s KILL "$@"} sh {*}[pid $pipe]}
         Gone $pipe
     }
 }

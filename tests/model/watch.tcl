@@ -30,7 +30,7 @@ proc ::model::watch::run {brokers jobs args} {
             if {!$runs($pipe,eof)} {
                 if {[clock seconds] - $runs($pipe,heard) <= $longest} continue
                 # Its stack would tell more; its seed is enough to see it again.
-                exec kill -KILL {*}[pid $pipe]
+                exec sh -c {kill -s KILL "$@"} sh {*}[pid $pipe]
                 set runs($pipe,hang) 1
             }
             set running [lsearch -all -inline -exact -not $running $pipe]

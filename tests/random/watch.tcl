@@ -29,7 +29,7 @@ proc ::random::watch::run {seed steps threads {deadline 60}} {
         after cancel $timer
     }
     fileevent $pipe readable {}
-    if {$state eq "hang"} {exec kill -KILL {*}[pid $pipe]}
+    if {$state eq "hang"} {exec sh -c {kill -s KILL "$@"} sh {*}[pid $pipe]}
     fconfigure $pipe -blocking 1
     set ended [catch {close $pipe} message options]
     set said [Slurp $errors]
