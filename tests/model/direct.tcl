@@ -35,12 +35,7 @@ oo::class create ::model::Direct {
 
     method Try {args} {
         upvar 1 result result
-        if {![catch {{*}$args} result options]} {return 1}
-        ::model::note $name [lrange $args 1 end]: $result
-        if {![::model::excused $options]} {
-            ::model::fault $name [lrange $args 1 end]: $result [dict get $options -errorcode]
-        }
-        return 0
+        ::model::attempt $name result {*}$args
     }
     method Message {message} {
         if {[dict exists $message error]} {

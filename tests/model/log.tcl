@@ -27,6 +27,16 @@ proc ::model::note {args} {
         [clock milliseconds] % 1000}]] [string range [join $args] 0 300]"
 }
 
+# attempt name resultVar word ... -- make a call of that reader. Gives 1 when it succeeded; an error that is not
+# excused is a fault.
+proc ::model::attempt {name var args} {
+    upvar 1 $var result
+    if {![catch {{*}$args} result options]} {return 1}
+    note $name [lrange $args 1 end]: $result
+    if {![excused $options]} {fault $name [lrange $args 1 end]: $result [dict get $options -errorcode]}
+    return 0
+}
+
 # ---------------------------------------------------------------- the log
 
 oo::class create ::model::Log {
