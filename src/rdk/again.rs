@@ -154,7 +154,15 @@ pub(super) fn ask_each<T>(
     loop {
         match ask(&open) {
             Ok(answers) if found.is_empty() => found = answers,
-            Ok(answers) => open.iter().zip(answers).for_each(|(i, answer)| found[*i] = answer),
+            Ok(answers) => {
+                for (i, answer) in open.iter().zip(answers) {
+                    // What was refused says more than that it is late.
+                    let says_less = answer.as_ref().is_err_and(|e| is_late(e.code));
+                    if !says_less || found[*i].as_ref().is_err_and(|e| is_late(e.code)) {
+                        found[*i] = answer;
+                    }
+                }
+            }
             Err(e) => {
                 // All of them, so that each is heard of.
                 let late = is_late(e.code);
@@ -247,5 +255,70 @@ pub(super) fn passes<'a>(
             }
         }
         moves || (missing && looked_for.insert(place))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Round<'a> = (&'a [usize], Result<Vec<Result<i32>>>);
+
+    /// Asks for two things. The rounds say for which of them, and what they are told.
+    fn asked(rounds: Vec<Round<'_>>) -> Result<Vec<Result<i32>>> {
+        let mut rounds = rounds.into_iter();
+        let time = CallTime::new(10_000);
+        let answers = ask_each(
+            2,
+            &time,
+            |_, code| leader_moves(code) || is_late(code),
+            |open| {
+                let Some((wanted, answer)) = rounds.next() else {
+                    time.give_up.now();
+                    return Err(Error::new(ErrorCode::TIMED_OUT));
+                };
+                assert_eq!(open, wanted);
+                answer
+            },
+        );
+        assert!(rounds.next().is_none());
+        answers
+    }
+
+    fn refused<T>(code: ErrorCode) -> Result<T> {
+        Err(Error::new(code))
+    }
+
+    #[test]
+    fn only_the_refused_are_asked_for_again() {
+        let answers = asked(vec![
+            (&[0, 1], Ok(vec![Ok(1), refused(ErrorCode::LEADER_NOT_AVAILABLE)])),
+            (&[1], Ok(vec![refused(ErrorCode::NOT_LEADER_FOR_PARTITION)])),
+            (&[1], Ok(vec![Ok(2)])),
+        ]);
+        assert_eq!(answers.unwrap().into_iter().collect::<Result<Vec<_>>>().unwrap(), [1, 2]);
+    }
+
+    #[test]
+    fn a_refusal_says_more_than_that_it_is_late() {
+        let answers = asked(vec![
+            (&[0, 1], Ok(vec![Ok(1), refused(ErrorCode::LEADER_NOT_AVAILABLE)])),
+            (&[1], Ok(vec![refused(ErrorCode::TIMED_OUT)])),
+        ]);
+        let error = answers.unwrap().remove(1).unwrap_err();
+        assert_eq!((error.code, error.retriable), (ErrorCode::LEADER_NOT_AVAILABLE, true));
+        let all = asked(vec![
+            (&[0, 1], refused(ErrorCode::LEADER_NOT_AVAILABLE)),
+            (&[0, 1], refused(ErrorCode::TIMED_OUT)),
+        ]);
+        assert_eq!(all.unwrap_err().code, ErrorCode::LEADER_NOT_AVAILABLE);
+    }
+
+    #[test]
+    fn what_stays_is_not_asked_for_again() {
+        let answers =
+            asked(vec![(&[0, 1], Ok(vec![Ok(1), refused(ErrorCode::OFFSET_OUT_OF_RANGE)]))]);
+        let error = answers.unwrap().remove(1).unwrap_err();
+        assert_eq!((error.code, error.retriable), (ErrorCode::OFFSET_OUT_OF_RANGE, false));
     }
 }
