@@ -59,7 +59,7 @@ pub fn close(c: &C<'_>) -> Out {
         return Err(Error::State("close inside the object's rebalance callback".to_owned()));
     }
     let default = i32::try_from(LEAVE.as_millis()).unwrap_or(i32::MAX);
-    let Manner { timeout, command } = Manner::timed(&c.args, default)?;
+    let Manner { timeout, command, .. } = Manner::timed(&c.args, default)?;
     this.reader.count_all();
     this.callback.set(None);
     // Without a limit still means with one that no group needs: a day.

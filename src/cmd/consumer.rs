@@ -131,7 +131,8 @@ impl Serve for Consumer {
         if self.core.client.forked() {
             return;
         }
-        if self.core.live.stopped() || self.core.overdue() {
+        let done = || self.core.live.stopped() && !self.core.calls.has_kept();
+        if done() || self.core.overdue() {
             self.core.finish();
         }
     }
@@ -202,7 +203,7 @@ fn within(ms: i32) -> Option<Duration> {
 /// `close ?timeoutMS? ?-timeout ms? ?-command prefix?`
 fn close(c: &C<'_>) -> Out {
     let linger = c.this.core.live.linger.load(Ordering::Relaxed);
-    let Manner { timeout, command } = Manner::timed(&c.args, linger)?;
+    let Manner { timeout, command, .. } = Manner::timed(&c.args, linger)?;
     let consumer = c.this.clone();
     // What the script was given counts, as at a commit.
     for stream in consumer.streams.borrow().iter().filter_map(Weak::upgrade) {

@@ -12,7 +12,7 @@ use super::wait::{self, Manner};
 use super::{steer, transactions};
 use crate::error::{Error, Result};
 use crate::rdk::{
-    self, Admin, CallTime, Client, Elem, ErrorCode, Event, GiveUp, Offset, PartitionList,
+    self, Admin, CallTime, Client, Elem, ErrorCode, Event, GiveUp, Offset, PartitionList, Queue,
 };
 use crate::tcl::{Call, Flow, Obj, Outcome};
 
@@ -291,12 +291,13 @@ pub fn commit(c: &C<'_>) -> Out {
             _ => Ok(Flow::Empty),
         };
     }
-    let timeout = manner.timeout;
+    // Here, so that what comes later in the script is later for librdkafka, too.
     let asked = c.this.is_asked();
+    let commit = Commit::begin(&core.client, (!bare).then_some(list), manner.timeout, asked);
     wait::call(
         core,
-        manner,
-        move |client| commit_list(client, (!bare).then_some(&list), timeout, asked),
+        manner.kept(),
+        move |client| commit?.end(client),
         move |(error, partitions)| match error {
             Some(e) if e.code == ErrorCode::NO_OFFSET && bare => Ok(Obj::empty()),
             Some(e) if partitions.iter().all(|p| p.error.is_none()) => Err(e.into()),
@@ -355,48 +356,60 @@ const OF_ONE: [ErrorCode; 3] = [
 /// What becomes of a commit: the error of all, and each partition's.
 type Committed = (Option<rdk::Error>, PartitionList);
 
-/// Commits, and waits for the answer.
-///
-/// When one partition is refused librdkafka says of all that they are, also of those that were
-/// committed. Then each is committed once more by itself. `asked`: see [`Client::commit_queue`].
-pub fn commit_list(
-    client: &Arc<Client>,
-    list: Option<&PartitionList>,
+/// A commit under way.
+pub struct Commit {
+    queue: Queue,
     timeout: i32,
     asked: bool,
-) -> rdk::Result<Committed> {
-    let (error, mut partitions) = commit_once(client, list, timeout, asked)?;
-    let of_one = error.as_ref().is_some_and(|e| OF_ONE.contains(&e.code));
-    let sent = |e: &Elem<'_>| e.offset >= 0;
-    if !of_one || partitions.iter().filter(sent).count() < 2 {
-        return Ok((error, partitions));
-    }
-    for i in 0..partitions.len() {
-        let Some(e) = partitions.get(i).filter(sent) else { continue };
-        let mut one = PartitionList::with_capacity(1);
-        one.add_offset(e.topic, e.partition, e.offset)?;
-        one.set_metadata(0, e.metadata.unwrap_or_default());
-        one.set_leader_epoch(0, e.leader_epoch);
-        let (error, _) = commit_once(client, Some(&one), timeout, asked)?;
-        partitions.set_error(i, error.map(|e| e.code));
-    }
-    Ok((error.filter(|_| partitions.iter().filter(sent).all(|e| e.error.is_some())), partitions))
 }
 
-fn commit_once(
-    client: &Arc<Client>,
-    list: Option<&PartitionList>,
-    timeout: i32,
-    asked: bool,
-) -> rdk::Result<Committed> {
-    // Through a queue: the plain call waits without limit and tells one error for all.
-    let queue = client.new_queue();
-    client.commit_queue(list, &queue, asked)?;
-    match queue.poll(timeout) {
-        Some(Event::OffsetCommit { error, partitions }) => Ok((error, partitions)),
-        _ => {
-            let detail = format!("no answer within {timeout} ms");
-            Err(rdk::Error::with_detail(ErrorCode::TIMED_OUT, detail))
+impl Commit {
+    /// Hands a commit to librdkafka; without a `list`, of what is stored. `timeout` in milliseconds, -1 for no
+    /// limit; `asked`: see [`Client::commit_queue`].
+    pub fn begin(
+        client: &Arc<Client>,
+        list: Option<PartitionList>,
+        timeout: i32,
+        asked: bool,
+    ) -> rdk::Result<Commit> {
+        // Through a queue: the plain call waits without limit and tells one error for all.
+        let queue = client.new_queue();
+        client.commit_queue(list.as_ref(), &queue, asked)?;
+        Ok(Commit { queue, timeout, asked })
+    }
+
+    /// Waits for the answer.
+    ///
+    /// When one partition is refused librdkafka says of all that they are, also of those that were
+    /// committed. Then each is committed once more by itself.
+    pub fn end(self, client: &Arc<Client>) -> rdk::Result<Committed> {
+        let (error, mut partitions) = self.answer()?;
+        let of_one = error.as_ref().is_some_and(|e| OF_ONE.contains(&e.code));
+        let sent = |e: &Elem<'_>| e.offset >= 0;
+        if !of_one || partitions.iter().filter(sent).count() < 2 {
+            return Ok((error, partitions));
+        }
+        for i in 0..partitions.len() {
+            let Some(e) = partitions.get(i).filter(sent) else { continue };
+            let mut one = PartitionList::with_capacity(1);
+            one.add_offset(e.topic, e.partition, e.offset)?;
+            one.set_metadata(0, e.metadata.unwrap_or_default());
+            one.set_leader_epoch(0, e.leader_epoch);
+            let again = Commit::begin(client, Some(one), self.timeout, self.asked)?;
+            let (error, _) = again.answer()?;
+            partitions.set_error(i, error.map(|e| e.code));
+        }
+        let all_refused = partitions.iter().filter(sent).all(|e| e.error.is_some());
+        Ok((error.filter(|_| all_refused), partitions))
+    }
+
+    fn answer(&self) -> rdk::Result<Committed> {
+        match self.queue.poll(self.timeout) {
+            Some(Event::OffsetCommit { error, partitions }) => Ok((error, partitions)),
+            _ => {
+                let detail = format!("no answer within {} ms", self.timeout);
+                Err(rdk::Error::with_detail(ErrorCode::TIMED_OUT, detail))
+            }
         }
     }
 }

@@ -272,7 +272,7 @@ fn lingering(c: &C<'_>) -> Result<Manner> {
 
 /// `flush ?timeoutMS? ?-timeout ms? ?-command prefix?`
 fn flush(c: &C<'_>) -> Out {
-    let Manner { timeout, command } = lingering(c)?;
+    let Manner { timeout, command, .. } = lingering(c)?;
     let core = c.this.core.clone();
     if timeout != 0 && core.live.undelivered() > 0 {
         core.live.hasten(timeout);
@@ -310,7 +310,7 @@ fn create_queue(_c: &C<'_>) -> Out {
 
 /// `close ?timeoutMS? ?-timeout ms? ?-command prefix?`
 fn close(c: &C<'_>) -> Out {
-    let Manner { timeout: linger, command } = lingering(c)?;
+    let Manner { timeout: linger, command, .. } = lingering(c)?;
     let producer = c.this.clone();
     producer.begin_close(linger);
     Ok(handle::closing(producer, command, move |core| {

@@ -40,6 +40,7 @@ struct Pending {
     finish: Finish,
     timeout: i32,
     end: Option<Instant>,
+    kept: bool,
     /// Asks for the turn that finds the time over.
     _timer: Option<Timer>,
 }
@@ -154,6 +155,11 @@ impl Calls {
         Farewell::say(state, last);
     }
 
+    /// Whether a call is under way whose result closing has to wait for.
+    pub fn has_kept(&self) -> bool {
+        self.pending.borrow().values().any(|p| p.kept)
+    }
+
     /// Whether no call is under way but those that wait for the end.
     pub fn is_empty(&self) -> bool {
         self.pending.borrow().is_empty() && self.watches.borrow().is_empty()
@@ -164,6 +170,8 @@ impl Calls {
 pub struct Manner {
     pub timeout: i32,
     pub command: Option<Prefix>,
+    /// With `-command`: closing waits for the result.
+    kept: bool,
 }
 
 impl Manner {
@@ -180,7 +188,7 @@ impl Manner {
             ),
             None => None,
         };
-        Ok(Manner { timeout, command })
+        Ok(Manner { timeout, command, kept: false })
     }
 }
 
@@ -191,6 +199,12 @@ impl Manner {
         let manner = Manner::from(args, default)?;
         let timeout = if args.get(0).is_some() { default } else { manner.timeout };
         Ok(Manner { timeout, ..manner })
+    }
+
+    /// For what changes something in the cluster: closing the object waits for the result, within its own
+    /// time, for the change may be made by then.
+    pub fn kept(self) -> Manner {
+        Manner { kept: true, ..self }
     }
 }
 
@@ -280,8 +294,9 @@ pub fn call_with<R: Send + 'static>(
         Ok(result) => finish((*result)?),
         Err(_) => Err(Error::kafka(ErrorCode::FAIL, "the helper thread ended without a result")),
     });
-    let (timeout, end) = (manner.timeout, deadline(manner.timeout).map(|d| d + GRACE));
-    let pending = Pending { prefix, finish, timeout, end, _timer: timer(core, end) };
+    let Manner { timeout, kept, .. } = manner;
+    let end = deadline(timeout).map(|d| d + GRACE);
+    let pending = Pending { prefix, finish, timeout, end, kept, _timer: timer(core, end) };
     core.calls.pending.borrow_mut().insert(id, pending);
     let inbox = core.calls.inbox.clone();
     let source = core.calls.source.get().cloned();

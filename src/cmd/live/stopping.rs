@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use super::{End, Live};
-use crate::cmd::offsets::commit_list;
+use crate::cmd::offsets::Commit;
 use crate::cmd::store::Part;
 use crate::rdk::{self, ErrorCode, Offset, PartitionList, Topic};
 
@@ -85,7 +85,8 @@ impl Live {
         let mut list = PartitionList::with_capacity(1);
         list.add_offset(&place.part.topic, place.part.partition, next)?;
         let timeout = self.linger.load(Ordering::Relaxed);
-        let committed = commit_list(&self.client, Some(&list), timeout, false);
+        let committed = Commit::begin(&self.client, Some(list), timeout, false)
+            .and_then(|c| c.end(&self.client));
         let mut none = PartitionList::with_capacity(1);
         none.add_offset(&place.part.topic, place.part.partition, Offset::INVALID)?;
         self.client.store_offsets(&mut none)?;

@@ -81,7 +81,8 @@ impl Serve for Subscriber {
         self.keep_alive();
         if let Life::Closing { .. } = self.core.life.get() {
             // The group waits for a rebalance callback that runs, and the closing for the group.
-            if self.core.client.closed() || (self.core.overdue() && !self.is_asked()) {
+            let done = || self.core.client.closed() && !self.core.calls.has_kept();
+            if done() || (self.core.overdue() && !self.is_asked()) {
                 self.finish();
             }
         }

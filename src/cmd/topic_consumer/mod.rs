@@ -13,7 +13,7 @@ use crate::cmd::core::Core;
 use crate::cmd::encoding::Encoding;
 use crate::cmd::info::QUERY;
 use crate::cmd::kafka::Compat;
-use crate::cmd::offsets::commit_list;
+use crate::cmd::offsets::Commit;
 use crate::cmd::pump::{Serve, Verdict};
 use crate::cmd::queue::QueueObject;
 use crate::cmd::reading::{self, TimedCallback, Without};
@@ -338,12 +338,16 @@ fn store_offset(c: &C<'_>) -> Out {
             "offsets are committed through a group: set group.id before the handle is made",
         ));
     }
-    let timeout = manner.timeout;
-    let commit = move |client: &Arc<Client>| commit_list(client, Some(&list), timeout, false);
-    wait::call(core, manner, commit, |(error, partitions)| match error {
-        Some(e) if partitions.iter().all(|p| p.error.is_none()) => Err(e.into()),
-        _ => tps::outcome(&partitions, |_| Obj::empty()),
-    })
+    let commit = Commit::begin(&core.client, Some(list), manner.timeout, false);
+    wait::call(
+        core,
+        manner.kept(),
+        move |client| commit?.end(client),
+        |(error, partitions)| match error {
+            Some(e) if partitions.iter().all(|p| p.error.is_none()) => Err(e.into()),
+            _ => tps::outcome(&partitions, |_| Obj::empty()),
+        },
+    )
 }
 
 /// `started`
