@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::ptr::NonNull;
 
-use libc::{c_char, c_void};
+use libc::{c_char, c_int, c_void};
 
 use super::client::Client;
 use super::errno::{Error, ErrorCode, Result};
@@ -15,6 +15,8 @@ use super::raw;
 extern "C" {
     /// group.c
     fn kafka_name_member(rk: *mut raw::rd_kafka_t, id: *const c_char);
+    /// group.c
+    fn kafka_awaits_assign(rk: *mut raw::rd_kafka_t) -> c_int;
 }
 
 /// Gives a member of the consumer protocol an id that no other has, also none of a forked process (group.c).
@@ -135,6 +137,13 @@ impl Client {
         // SAFETY: the handle is valid; the object returned is ours.
         let found = unsafe { raw::rd_kafka_consumer_group_metadata(self.as_ptr()) };
         NonNull::new(found).map(GroupMetadata)
+    }
+
+    /// Whether the group waits for the answer to an assignment (group.c). When it does not, the group has
+    /// moved on, and an assignment that comes from the queue is void.
+    pub fn awaits_assign(&self) -> bool {
+        // SAFETY: the handle is valid.
+        unsafe { kafka_awaits_assign(self.as_ptr()) != 0 }
     }
 }
 

@@ -18,12 +18,9 @@ impl Subscriber {
         // Looking at the group's queue counts as polling. Of a member that was put out because its
         // script does not read, it would make one that is in the group and does not read.
         while self.rebalance.borrow().is_none() && !self.left_alone.get() && !self.exceeded.get() {
-            if !self.group_bell.look() {
-                return None;
-            }
-            let event = self.group.poll(0)?;
-            self.group_bell.more();
+            let event = self.next_group_event()?;
             match event {
+                Event::Rebalance(r) if self.is_void(r.code) => {}
                 Event::Rebalance(r) => {
                     let calls = self.begin_rebalance(r, words);
                     if calls {
@@ -39,6 +36,50 @@ impl Subscriber {
             }
         }
         None
+    }
+
+    fn next_group_event(&self) -> Option<Event> {
+        let early = self.early.borrow_mut().pop_front();
+        early.or_else(|| self.look_at_group())
+    }
+
+    fn look_at_group(&self) -> Option<Event> {
+        if !self.group_bell.look() {
+            return None;
+        }
+        let event = self.group.poll(0)?;
+        self.group_bell.more();
+        Some(event)
+    }
+
+    /// Whether an eager group has moved on since it made this assignment: the next one is on its way, and until
+    /// then the partitions may be another member's. (While the group is left each event is answered.)
+    fn is_void(&self, code: ErrorCode) -> bool {
+        if code != ErrorCode::ASSIGN_PARTITIONS || !self.core.is_open() || !self.is_eager() {
+            return false;
+        }
+        let mut early = self.early.borrow_mut();
+        if early.is_empty() {
+            early.extend(self.look_at_group());
+        }
+        // What comes after an assignment that nobody has answered is the next one.
+        matches!(early.front(), Some(Event::Rebalance(_))) || !self.core.client.awaits_assign()
+    }
+
+    fn is_eager(&self) -> bool {
+        !self.core.client.closed() && self.core.client.rebalance_protocol() == "EAGER"
+    }
+
+    /// When an eager group assigns, and has not taken back what it assigned before, that is lost first, and the
+    /// assignment comes after it: librdkafka says nothing of it when the group moves while an assignment waits
+    /// for its answer. The second value is whether it is so.
+    fn take_back_first(&self, r: Rebalance) -> (Rebalance, bool) {
+        let told = self.told.take();
+        if r.code != ErrorCode::ASSIGN_PARTITIONS || told.is_empty() {
+            return (r, false);
+        }
+        self.early.borrow_mut().push_front(Event::Rebalance(r));
+        (Rebalance { code: ErrorCode::REVOKE_PARTITIONS, partitions: told }, true)
     }
 
     /// Serves what became of commits that no call waits for, up to one that needs a call of the commit
@@ -102,7 +143,8 @@ impl Subscriber {
 
     /// True when the rebalance callback is to be called first.
     fn begin_rebalance(&self, r: Rebalance, words: &mut Vec<Obj>) -> bool {
-        let kind = Kind::of(&self.core.client, &r);
+        let (r, unasked) = self.take_back_first(r);
+        let kind = if unasked { Kind::Lost } else { Kind::of(&self.core.client, &r) };
         if r.code != ErrorCode::ASSIGN_PARTITIONS && r.code != ErrorCode::REVOKE_PARTITIONS {
             let error = rdk::Error::with_detail(r.code, "the group's rebalance failed");
             self.core.message_error(ClientError { error, topic: None, partition: None });
@@ -113,7 +155,7 @@ impl Subscriber {
         let callback = self.rebalance_callback.get().filter(|_| self.core.can_call());
         let dict = kind.dict(&r.partitions);
         let since = Instant::now();
-        let pending = Pending { kind, list: r.partitions, answered: false, since };
+        let pending = Pending { kind, list: r.partitions, answered: false, unasked, since };
         *self.rebalance.borrow_mut() = Some(pending);
         match callback {
             Some(prefix) => {
@@ -135,28 +177,42 @@ impl Subscriber {
         if self.core.client.forked() || self.core.life.get() == Life::Closed {
             return;
         }
-        let Some(pending) = &mut *self.rebalance.borrow_mut() else { return };
-        if std::mem::replace(&mut pending.answered, true) {
-            return;
-        }
         // Nothing is taken any more: a fetch that begins while the client ends was seen to keep it from
         // ending. A refusal means that the group has gone on without us; leaving it goes on too.
         let client = &self.core.client;
-        let _ = match pending.kind {
-            Kind::Assign => answer(client, ErrorCode::ASSIGN_PARTITIONS, &PartitionList::new()),
-            Kind::Revoke | Kind::Lost => {
-                answer(client, ErrorCode::REVOKE_PARTITIONS, &pending.list)
-            }
+        let hold_nothing = |is_assign: bool, list: &PartitionList| {
+            let _ = if is_assign {
+                answer(client, ErrorCode::ASSIGN_PARTITIONS, &PartitionList::new())
+            } else {
+                answer(client, ErrorCode::REVOKE_PARTITIONS, list)
+            };
         };
+        if let Some(pending) = &mut *self.rebalance.borrow_mut() {
+            if !std::mem::replace(&mut pending.answered, true) && !pending.unasked {
+                hold_nothing(pending.kind == Kind::Assign, &pending.list);
+            }
+        }
+        for event in self.early.take() {
+            if let Event::Rebalance(r) = event {
+                hold_nothing(r.code == ErrorCode::ASSIGN_PARTITIONS, &r.partitions);
+            }
+        }
     }
 
     /// Completes the rebalance after its callback, whatever became of that.
     pub(super) fn complete_rebalance(&self) {
         let Some(pending) = self.rebalance.borrow_mut().take() else { return };
-        let Pending { kind, list, answered, since } = pending;
+        let Pending { kind, list, answered, unasked, since } = pending;
         self.core.pause_close(since.elapsed());
+        if kind == Kind::Assign && self.is_eager() {
+            *self.told.borrow_mut() = list.clone();
+        }
         let done = match kind {
             _ if answered => Ok(()),
+            _ if unasked => {
+                self.reader.end(&list);
+                Ok(())
+            }
             Kind::Assign => self.take_assignment(&list),
             Kind::Revoke | Kind::Lost => {
                 if kind == Kind::Revoke {
@@ -175,6 +231,10 @@ impl Subscriber {
     }
 
     fn take_assignment(&self, list: &PartitionList) -> Result<()> {
+        if self.is_void(ErrorCode::ASSIGN_PARTITIONS) {
+            // The group has moved on during the callback, which will hear of that with the next assignment.
+            return Ok(());
+        }
         let mut paused = PartitionList::new();
         for e in list.iter() {
             // The callback may have paused what it is about to get.
@@ -204,7 +264,7 @@ impl Subscriber {
 
     /// Whether the group waits for the answer to a rebalance.
     pub fn is_asked(&self) -> bool {
-        self.rebalance.borrow().as_ref().is_some_and(|p| !p.answered)
+        self.rebalance.borrow().as_ref().is_some_and(|p| !p.answered && !p.unasked)
     }
 
     /// Serves the group's events again, also those of a member that was put out for not reading.

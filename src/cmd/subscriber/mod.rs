@@ -4,6 +4,7 @@ mod group;
 mod turns;
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,7 +18,7 @@ use crate::cmd::rebalance::Kind;
 use crate::cmd::steer::{self, Seek};
 use crate::cmd::{consume, offsets, query, subscription};
 use crate::error::{Error, Result};
-use crate::rdk::{self, ClientError, ErrorCode, PartitionList, Queue};
+use crate::rdk::{self, ClientError, ErrorCode, Event, PartitionList, Queue};
 use crate::tcl::command;
 use crate::tcl::event::Timer;
 use crate::tcl::{Obj, Object, Prefix, Row, Slot, State, Table};
@@ -34,6 +35,10 @@ pub struct Subscriber {
     pub stop_on_error: Cell<bool>,
     /// The rebalance whose callback runs.
     pub rebalance: RefCell<Option<Pending>>,
+    /// Events of the group that were taken from its queue before their turn.
+    early: RefCell<VecDeque<Event>>,
+    /// What an eager group has assigned, as the rebalance callback was told.
+    told: RefCell<PartitionList>,
     /// When the callback's keep-alive reads next, and the timer for it.
     next_read: Cell<Option<Instant>>,
     keepalive: RefCell<Option<Timer>>,
@@ -54,6 +59,8 @@ pub struct Pending {
     pub list: PartitionList,
     /// The callback assigned by itself.
     pub answered: bool,
+    /// The group has moved on, and does not wait for the answer.
+    pub unasked: bool,
     /// When its callback began.
     pub since: Instant,
 }
@@ -265,6 +272,8 @@ impl Subscriber {
                 commit_callback: Slot::default(),
                 stop_on_error: Cell::new(false),
                 rebalance: RefCell::default(),
+                early: RefCell::default(),
+                told: RefCell::default(),
                 next_read: Cell::new(None),
                 keepalive: RefCell::default(),
                 keepalive_every: Duration::from_millis((max / 3).max(1)),
