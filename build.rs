@@ -4,7 +4,7 @@
 use std::path::Path;
 
 /// src/rdk/leader.rs, src/rdk/bound.rs, src/rdk/watch.c, src/rdk/marks.c, src/rdk/seek.c,
-/// src/rdk/stamp.c and src/rdk/window.c say why. (scripts/static reads these lines.)
+/// src/rdk/stamp.c, src/rdk/window.c and src/rdk/refused.c say why. (scripts/static reads these lines.)
 const REPLACED: &[&str] = &[
     "rd_kafka_topic_leader_query0", //
     "rd_kafka_q_pop",
@@ -16,6 +16,8 @@ const REPLACED: &[&str] = &[
     "rd_kafka_ListOffsetsRequest",
     "rd_kafka_interceptors_on_send",
     "rd_kafka_msgq_allow_wakeup_at",
+    "rd_kafka_broker_controller_async",
+    "rd_kafka_broker_get_async",
 ];
 
 /// What reads librdkafka's private structures; each file says why it is C.
@@ -25,6 +27,7 @@ const PRIVATE: &[&str] = &[
     "src/rdk/seek.c",
     "src/rdk/stamp.c",
     "src/rdk/window.c",
+    "src/rdk/refused.c",
     "src/rdk/group.c",
     "src/rdk/mock/brokers.c",
     "src/rdk/mock/cluster.c",

@@ -10,7 +10,8 @@
  *   of those that are being asked for until the next rebalance, and give nothing (librdkafka's issue 5586).
  *
  * - The controller, to which an admin's requests about topics go (rd_kafka_broker_controller_async): likewise.
- *   Each broker of a cluster in KRaft mode names some broker, and goes on naming a dead one for a while.
+ *   Each broker of a cluster in KRaft mode names some broker, and goes on naming a dead one for a while. Other
+ *   clusters have one controller, which may be the same when it is back.
  *
  * - The forward of a partition's messages to its reader's queue. It is set before the partition is assigned, and ended where
  *   librdkafka stops the partition (rd_kafka_toppar_fetch_stop), on its own thread and in its own time: of a
@@ -254,7 +255,6 @@ static void forward_again(rd_kafka_t *rk, watch_t *watch) {
 
 static void schedule(rd_kafka_t *rk, watch_t *watch);
 
-/* Runs on librdkafka's main thread, which alone uses what is read here without a lock. */
 /*
  * Tells the reader of a member of the consumer protocol why its heartbeats are refused, if that does not pass and
  * librdkafka treats it in no way of its own: it would go on sending them, and say nothing (mended in its 2.15.0).
@@ -282,6 +282,7 @@ static void tell_refused_heartbeat(rd_kafka_t *rk, watch_t *watch) {
         }
 }
 
+/* Runs on librdkafka's main thread, which alone uses what is read here without a lock. */
 static void look(rd_kafka_timers_t *timers, void *arg) {
         rd_kafka_t *rk = timers->rkts_rk;
         const rd_bool_t lasting = rk->rk_cgrp || rd_kafka_is_transactional(rk);
@@ -289,8 +290,12 @@ static void look(rd_kafka_timers_t *timers, void *arg) {
         if (rd_kafka_terminating(rk))
                 return;
         look_for_coordinators(rk);
-        if (__atomic_exchange_n(&((watch_t *)arg)->calls, 0, __ATOMIC_RELAXED))
+        if (__atomic_exchange_n(&((watch_t *)arg)->calls, 0, __ATOMIC_RELAXED)) {
                 look_for_controller(rk);
+                /* The call may wait for a broker that has refused its connection (refused.c), or that the metadata have
+                 * left out while it was away: librdkafka tells nobody when such a one is there again. */
+                rd_kafka_brokers_broadcast_state_change(rk);
+        }
         if (rd_kafka_is_transactional(rk))
                 look_for_transaction_coordinator(rk);
         if (rk->rk_cgrp) {

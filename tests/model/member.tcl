@@ -105,9 +105,7 @@ oo::class create ::model::Member {
             # What members in other processes have said so far was before this.
             ::model::mates::hear
             foreach tp $tps {
-                if {[$places has $tp] && ![::model::can fault_assigned_twice]} {
-                    ::model::note $name has $tp already, and is assigned it
-                } elseif {[$places has $tp]} {
+                if {[$places has $tp]} {
                     ::model::fault $name has $tp already, and is assigned it
                 }
                 $places begin $tp {*}[$group interval $tp]

@@ -100,7 +100,6 @@ proc ::model::tp {i} {
 proc ::model::can {constraint} {
     variable reading
     switch $constraint {
-        fault_assigned_twice  {return [expr {$reading ni {range class}}]}
         sessions -
         fault_away_consumer -
         fault_leaving_joiner  {return [expr {$world::real || $reading ne "consumer"}]}

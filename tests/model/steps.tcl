@@ -30,8 +30,6 @@ namespace eval ::model {
     #     fault_leaving_joiner   a KIP-848 member on the embedded cluster that closes while it waits for its first
     #                            partitions stays in the group: the others settle first
     #     fault_away_consumer    nor do KIP-848 members there all come back when brokers were away
-    #     fault_assigned_twice   when the group moves twice while nothing is served, the rebalance callback of an eager
-    #                            member may hear of two assignments without a revoke between: not looked at
     variable constraints {kill sessions  down {sole fault_away_consumer}  up sole  remake fault_remade_unshared}
 }
 

@@ -99,6 +99,20 @@ static int come_up(cluster_t *c, rd_kafka_mock_broker_t *b) {
         return 0;
 }
 
+/* While the controller is away a broker that is there is named in its stead, as Kafka's brokers do. */
+static void name_controller(cluster_t *c) {
+        const rd_kafka_mock_broker_t *b, *first = NULL;
+
+        TAILQ_FOREACH(b, &c->brokers, link) {
+                if (b->up && b->id == c->controller_id)
+                        return;
+                if (b->up && !first)
+                        first = b;
+        }
+        if (first)
+                c->controller_id = first->id;
+}
+
 /* On the cluster's thread. */
 static rd_kafka_op_res_t
 serve(rd_kafka_t *rk, rd_kafka_q_t *q, rd_kafka_op_t *op, rd_kafka_q_cb_type_t type, void *opaque) {
@@ -116,6 +130,7 @@ serve(rd_kafka_t *rk, rd_kafka_q_t *q, rd_kafka_op_t *op, rd_kafka_q_cb_type_t t
                 else if (!b->up && change->up)
                         change->result = come_up(c, b);
         }
+        name_controller(c);
         rd_kafka_op_reply(op, RD_KAFKA_RESP_ERR_NO_ERROR);
         return RD_KAFKA_OP_RES_HANDLED;
 }
