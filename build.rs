@@ -4,7 +4,7 @@
 use std::path::Path;
 
 /// src/rdk/leader.rs, src/rdk/bound.rs, src/rdk/watch.c, src/rdk/marks.c, src/rdk/seek.c,
-/// src/rdk/stamp.c, src/rdk/window.c and src/rdk/refused.c say why. (scripts/static reads these lines.)
+/// src/rdk/stamp.c, src/rdk/window.c, src/rdk/refused.c and src/rdk/topics.c say why. (scripts/static reads these lines.)
 const REPLACED: &[&str] = &[
     "rd_kafka_topic_leader_query0", //
     "rd_kafka_q_pop",
@@ -18,6 +18,8 @@ const REPLACED: &[&str] = &[
     "rd_kafka_msgq_allow_wakeup_at",
     "rd_kafka_broker_controller_async",
     "rd_kafka_broker_get_async",
+    "rd_kafka_assignor_run",
+    "rd_kafka_consumer_err",
 ];
 
 /// What reads librdkafka's private structures; each file says why it is C.
@@ -28,6 +30,7 @@ const PRIVATE: &[&str] = &[
     "src/rdk/stamp.c",
     "src/rdk/window.c",
     "src/rdk/refused.c",
+    "src/rdk/topics.c",
     "src/rdk/group.c",
     "src/rdk/mock/brokers.c",
     "src/rdk/mock/cluster.c",
@@ -49,7 +52,7 @@ fn main() {
     let root = Path::new(&root);
     let mut build = cc::Build::new();
     build.include(root.join("src")).warnings(false);
-    for name in PRIVATE.iter().chain(&["src/rdk/mock/mock.h"]) {
+    for name in PRIVATE.iter().chain(&["src/rdk/topics.h", "src/rdk/mock/mock.h"]) {
         println!("cargo:rerun-if-changed={name}");
     }
     build.files(PRIVATE);

@@ -26,7 +26,7 @@
  * what is used here.
  */
 
-#include "rdkafka_int.h"
+#include "topics.h"
 #include "rdkafka_assignment.h"
 #include "rdkafka_coord.h"
 #include "rdkafka_request.h"
@@ -49,6 +49,7 @@ typedef struct {
         rd_ts_t told;  /* since when heartbeats are refused, or when the reader was last told of it; 0 if none is */
         char calls;    /* an admin's call waits, or did since the last look; used by all threads */
         rd_kafka_q_t *messages; /* what a member reads, or NULL; used by all threads */
+        missing_t *missing; /* topics that a member has subscribed to and that are not there, or NULL */
 } watch_t;
 
 static rd_kafka_resp_err_t send_nothing(rd_kafka_broker_t *rkb, rd_kafka_op_t *rko, rd_kafka_replyq_t replyq,
@@ -303,6 +304,7 @@ static void look(rd_kafka_timers_t *timers, void *arg) {
                 begin_again(rk, arg);
                 forward_again(rk, arg);
                 tell_refused_heartbeat(rk, arg);
+                kafka_look_for_topics(rk, &((watch_t *)arg)->missing);
         }
         if (lasting || !TAILQ_EMPTY(&rk->rk_coord_reqs))
                 schedule(rk, arg);
@@ -320,6 +322,8 @@ watch_t *kafka_watch_new(void) {
 void kafka_watch_free(watch_t *watch) {
         if (watch->messages)
                 rd_kafka_q_destroy(watch->messages);
+        if (watch->missing)
+                rd_kafka_topic_partition_list_destroy(watch->missing);
         free(watch);
 }
 
