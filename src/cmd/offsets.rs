@@ -359,7 +359,7 @@ type Committed = (Option<rdk::Error>, PartitionList);
 /// A commit under way.
 pub struct Commit {
     queue: Queue,
-    timeout: i32,
+    time: CallTime,
     asked: bool,
 }
 
@@ -375,41 +375,68 @@ impl Commit {
         // Through a queue: the plain call waits without limit and tells one error for all.
         let queue = client.new_queue();
         client.commit_queue(list.as_ref(), &queue, asked)?;
-        Ok(Commit { queue, timeout, asked })
+        Ok(Commit { queue, time: CallTime::new(timeout), asked })
+    }
+
+    /// Hands over another one, for what is left of the time.
+    fn again(&mut self, client: &Arc<Client>, list: &PartitionList) -> rdk::Result<()> {
+        self.queue = client.new_queue();
+        client.commit_queue(Some(list), &self.queue, self.asked)
     }
 
     /// Waits for the answer.
     ///
     /// When one partition is refused librdkafka says of all that they are, also of those that were
     /// committed. Then each is committed once more by itself.
-    pub fn end(self, client: &Arc<Client>) -> rdk::Result<Committed> {
-        let (error, mut partitions) = self.answer()?;
+    pub fn end(mut self, client: &Arc<Client>) -> rdk::Result<Committed> {
+        let (mut error, mut partitions) = self.answer()?;
+        // A member of the consumer protocol (KIP-848) whose group has gone on meanwhile hears of its new epoch
+        // with the next heartbeat. librdkafka commits what a member commits by itself once more then.
+        while error.as_ref().is_some_and(|e| e.code == ErrorCode::STALE_MEMBER_EPOCH)
+            && holds(client, &partitions)
+            && self.time.again()
+        {
+            self.again(client, &sent(&partitions)?)?;
+            (error, partitions) = self.answer()?;
+        }
         let of_one = error.as_ref().is_some_and(|e| OF_ONE.contains(&e.code));
-        let sent = |e: &Elem<'_>| e.offset >= 0;
-        if !of_one || partitions.iter().filter(sent).count() < 2 {
+        if !of_one || partitions.iter().filter(is_sent).count() < 2 {
             return Ok((error, partitions));
         }
         for i in 0..partitions.len() {
-            let Some(e) = partitions.get(i).filter(sent) else { continue };
-            let mut one = PartitionList::with_capacity(1);
-            one.add_offset(e.topic, e.partition, e.offset)?;
-            one.set_metadata(0, e.metadata.unwrap_or_default());
-            one.set_leader_epoch(0, e.leader_epoch);
-            let again = Commit::begin(client, Some(one), self.timeout, self.asked)?;
-            let (error, _) = again.answer()?;
+            if !partitions.get(i).is_some_and(|e| is_sent(&e)) {
+                continue;
+            }
+            self.again(client, &partitions.select(&[i])?)?;
+            let (error, _) = self.answer()?;
             partitions.set_error(i, error.map(|e| e.code));
         }
-        let all_refused = partitions.iter().filter(sent).all(|e| e.error.is_some());
+        let all_refused = partitions.iter().filter(is_sent).all(|e| e.error.is_some());
         Ok((error.filter(|_| all_refused), partitions))
     }
 
     fn answer(&self) -> rdk::Result<Committed> {
-        match self.queue.poll(self.timeout) {
+        match self.queue.poll(self.time.left()) {
             Some(Event::OffsetCommit { error, partitions }) => Ok((error, partitions)),
-            _ => {
-                let detail = format!("no answer within {} ms", self.timeout);
-                Err(rdk::Error::with_detail(ErrorCode::TIMED_OUT, detail))
-            }
+            _ => Err(self.time.late()),
         }
     }
+}
+
+/// Whether a commit of stored offsets has one for a partition.
+fn is_sent(e: &Elem<'_>) -> bool {
+    e.offset >= 0
+}
+
+fn sent(partitions: &PartitionList) -> rdk::Result<PartitionList> {
+    let places: Vec<usize> =
+        (0..partitions.len()).filter(|i| partitions.get(*i).is_some_and(|e| is_sent(&e))).collect();
+    partitions.select(&places)
+}
+
+/// Whether a member still has the partitions: what another one commits now must not be undone.
+fn holds(client: &Client, partitions: &PartitionList) -> bool {
+    client.assignment().is_ok_and(|all| {
+        partitions.iter().filter(is_sent).all(|e| all.find(e.topic, e.partition).is_some())
+    })
 }

@@ -121,12 +121,12 @@ impl CallTime {
     }
 
     /// What a call without an answer fails with.
-    pub(super) fn late(&self) -> Error {
+    pub fn late(&self) -> Error {
         Error::with_detail(ErrorCode::TIMED_OUT, format!("no answer within {} ms", self.ms))
     }
 
     /// Waits a moment before the same is asked again: false when there is no time left for that.
-    pub(super) fn again(&self) -> bool {
+    pub fn again(&self) -> bool {
         let left = Duration::from_millis(u64::try_from(self.left()).unwrap_or(0));
         if self.is_given_up() || left <= LOOK {
             return false;

@@ -143,6 +143,7 @@ codes! {
     FENCED_INSTANCE_ID = 82,
     ELECTION_NOT_NEEDED = 84,
     PRODUCER_FENCED = 90,
+    STALE_MEMBER_EPOCH = 113,
 }
 
 impl ErrorCode {

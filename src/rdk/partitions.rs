@@ -118,11 +118,13 @@ impl PartitionList {
         Ok(self.len() - 1)
     }
 
-    /// A list of the elements at these places, with their offsets alone.
+    /// A list of the elements at these places, without their errors.
     pub fn select(&self, places: &[usize]) -> Result<PartitionList> {
         let mut list = PartitionList::with_capacity(places.len());
-        for e in places.iter().filter_map(|i| self.get(*i)) {
+        for (i, e) in places.iter().filter_map(|i| self.get(*i)).enumerate() {
             list.add_offset(e.topic, e.partition, e.offset)?;
+            list.set_metadata(i, e.metadata.unwrap_or_default());
+            list.set_leader_epoch(i, e.leader_epoch);
         }
         Ok(list)
     }
