@@ -4,7 +4,8 @@
 use std::path::Path;
 
 /// src/rdk/leader.rs, src/rdk/bound.rs, src/rdk/watch.c, src/rdk/marks.c, src/rdk/seek.c,
-/// src/rdk/stamp.c, src/rdk/window.c, src/rdk/refused.c and src/rdk/topics.c say why. (scripts/static reads these lines.)
+/// src/rdk/stamp.c, src/rdk/window.c, src/rdk/refused.c, src/rdk/topics.c and src/rdk/epoch.c say why. (scripts/static
+/// reads these lines.)
 const REPLACED: &[&str] = &[
     "rd_kafka_topic_leader_query0", //
     "rd_kafka_q_pop",
@@ -20,6 +21,9 @@ const REPLACED: &[&str] = &[
     "rd_kafka_broker_get_async",
     "rd_kafka_assignor_run",
     "rd_kafka_consumer_err",
+    "rd_kafka_JoinGroupRequest",
+    "rd_kafka_ConsumerGroupHeartbeatRequest",
+    "rd_kafka_handle_OffsetCommit",
 ];
 
 /// What reads librdkafka's private structures; each file says why it is C.
@@ -31,6 +35,7 @@ const PRIVATE: &[&str] = &[
     "src/rdk/window.c",
     "src/rdk/refused.c",
     "src/rdk/topics.c",
+    "src/rdk/epoch.c",
     "src/rdk/group.c",
     "src/rdk/mock/brokers.c",
     "src/rdk/mock/cluster.c",

@@ -31,3 +31,21 @@ void kafka_name_member(rd_kafka_t *rk, const char *id) {
 int kafka_awaits_assign(rd_kafka_t *rk) {
         return rk->rk_cgrp && rk->rk_cgrp->rkcg_join_state == RD_KAFKA_CGRP_JOIN_STATE_WAIT_ASSIGN_CALL;
 }
+
+/*
+ * Whether the group does not know the member any more, as far as its generation says: it was put out, and has not joined
+ * again. Of the classic protocol its id has gone then, too, which is asked for as it is (rd_kafka_memberid).
+ *
+ * librdkafka's main thread may change these at any moment; they are read as they are.
+ */
+int kafka_is_out(rd_kafka_t *rk) {
+        const rd_kafka_cgrp_t *rkcg = rk->rk_cgrp;
+
+        if (!rkcg)
+                return 0;
+        if (rkcg->rkcg_group_protocol == RD_KAFKA_GROUP_PROTOCOL_CLASSIC)
+                return rkcg->rkcg_generation_id == -1;
+        return rkcg->rkcg_generation_id <= 0 ||
+               rkcg->rkcg_consumer_flags &
+                   (RD_KAFKA_CGRP_CONSUMER_F_WAIT_REJOIN | RD_KAFKA_CGRP_CONSUMER_F_WAIT_REJOIN_TO_COMPLETE);
+}

@@ -17,6 +17,8 @@ extern "C" {
     fn kafka_name_member(rk: *mut raw::rd_kafka_t, id: *const c_char);
     /// group.c
     fn kafka_awaits_assign(rk: *mut raw::rd_kafka_t) -> c_int;
+    /// group.c
+    fn kafka_is_out(rk: *mut raw::rd_kafka_t) -> c_int;
 }
 
 /// Gives a member of the consumer protocol an id that no other has, also none of a forked process (group.c).
@@ -144,6 +146,13 @@ impl Client {
     pub fn awaits_assign(&self) -> bool {
         // SAFETY: the handle is valid.
         unsafe { kafka_awaits_assign(self.as_ptr()) != 0 }
+    }
+
+    /// Whether this member was put out of its group and has not joined again (group.c): nothing that it holds, or was
+    /// assigned before, is its own any more.
+    pub fn is_out(&self) -> bool {
+        // SAFETY: the handle is valid.
+        unsafe { kafka_is_out(self.as_ptr()) != 0 || self.member_id().is_none() }
     }
 }
 

@@ -82,6 +82,27 @@ impl Subscriber {
         (Rebalance { code: ErrorCode::REVOKE_PARTITIONS, partitions: told }, true)
     }
 
+    /// A member that is put out while it is asked to give up some partitions has lost all; librdkafka asks for those
+    /// and goes on with the others (its pull request 5604). What an assignment adds then is not the member's: it
+    /// takes nothing, and joins again. The second value is whether all is lost.
+    fn take_back_all(&self, r: Rebalance) -> (Rebalance, bool) {
+        let client = &self.core.client;
+        if !self.core.is_open() || client.closed() || !client.is_out() {
+            return (r, false);
+        }
+        match r.code {
+            // An eager one is asked to give up all again, so it takes what it is assigned.
+            ErrorCode::ASSIGN_PARTITIONS if !self.is_eager() => {
+                (Rebalance { partitions: PartitionList::new(), ..r }, false)
+            }
+            ErrorCode::REVOKE_PARTITIONS => match client.assignment() {
+                Ok(partitions) => (Rebalance { partitions, ..r }, true),
+                Err(_) => (r, true),
+            },
+            _ => (r, false),
+        }
+    }
+
     /// Serves what became of commits that no call waits for, up to one that needs a call of the commit
     /// callback.
     pub(super) fn serve_commits(&self, words: &mut Vec<Obj>) -> bool {
@@ -144,7 +165,8 @@ impl Subscriber {
     /// True when the rebalance callback is to be called first.
     fn begin_rebalance(&self, r: Rebalance, words: &mut Vec<Obj>) -> bool {
         let (r, unasked) = self.take_back_first(r);
-        let kind = if unasked { Kind::Lost } else { Kind::of(&self.core.client, &r) };
+        let (r, out) = if unasked { (r, false) } else { self.take_back_all(r) };
+        let kind = if unasked || out { Kind::Lost } else { Kind::of(&self.core.client, &r) };
         if r.code != ErrorCode::ASSIGN_PARTITIONS && r.code != ErrorCode::REVOKE_PARTITIONS {
             let error = rdk::Error::with_detail(r.code, "the group's rebalance failed");
             self.core.message_error(ClientError { error, topic: None, partition: None });

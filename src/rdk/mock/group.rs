@@ -208,6 +208,12 @@ impl ModernMember<'_> {
         unsafe { mock_mmember_epoch(self) }
     }
 
+    /// It joins anew, and is told its assignment.
+    pub(super) fn start_anew(self) {
+        // SAFETY: as above; nothing but the cluster's own thread, which this is, looks at it.
+        unsafe { mock_mmember_start_anew(self) }
+    }
+
     pub(super) fn target_epoch(self) -> i32 {
         // SAFETY: as above.
         unsafe { mock_mmember_target_epoch(self) }

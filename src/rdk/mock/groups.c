@@ -233,6 +233,14 @@ int32_t mock_mmember_epoch(const mmember_t *m) {
         return m->current_member_epoch;
 }
 
+/* The member starts anew and is told its assignment. librdkafka would tell it only what has changed, even of one that has
+ * given everything up since. */
+void mock_mmember_start_anew(mmember_t *m) {
+        if (m->returned_assignment)
+                rd_kafka_topic_partition_list_destroy(m->returned_assignment);
+        m->returned_assignment = NULL;
+}
+
 int32_t mock_mmember_target_epoch(const mmember_t *m) {
         return m->target_member_epoch;
 }

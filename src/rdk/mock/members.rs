@@ -408,10 +408,12 @@ fn check(cluster: &mut Cluster, beat: &Heartbeat) -> i16 {
     let group = cluster.modern(&beat.group);
     match group {
         None if !joins => return code::GROUP_ID_NOT_FOUND,
-        Some(group) if !joins && group.member(&beat.member).is_none() => {
-            return code::UNKNOWN_MEMBER_ID
-        }
-        _ => {}
+        Some(group) => match group.member(&beat.member) {
+            None if !joins => return code::UNKNOWN_MEMBER_ID,
+            Some(member) if joins => member.start_anew(),
+            _ => {}
+        },
+        None => {}
     }
     // librdkafka computes an assignment when members change, Kafka also when their topics do.
     if let Some(group) = group {
