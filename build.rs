@@ -21,6 +21,7 @@ const REPLACED: &[&str] = &[
     "rd_kafka_broker_get_async",
     "rd_kafka_assignor_run",
     "rd_kafka_consumer_err",
+    "rd_kafka_assignment_subtract",
     "rd_kafka_JoinGroupRequest",
     "rd_kafka_ConsumerGroupHeartbeatRequest",
     "rd_kafka_handle_OffsetCommit",

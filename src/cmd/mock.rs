@@ -36,6 +36,12 @@ static TABLE: Table<Mock> = Table::new(&[
     Row("coordinator", "kind key id", coordinator, "move a group's or transaction's coordinator"),
     Row("requests", "?api?", requests, "the requests that were received"),
     Row("rebalance_delay", "ms", rebalance_delay, "how long a group's first rebalance waits"),
+    Row(
+        "consumer_timeouts",
+        "sessionMs heartbeatMs",
+        consumer_timeouts,
+        "sessions and heartbeats by KIP-848",
+    ),
     Row("delete", "", command::delete_self, "end the cluster"),
     Row("destroy", "", command::delete_self, "alias of delete"),
 ]);
@@ -267,5 +273,21 @@ fn requests(c: &C<'_>) -> Out {
 fn rebalance_delay(c: &C<'_>) -> Out {
     let ms = delay(c.args.at(0)?, MOST_DELAY_MS)?;
     c.this.with(|m| m.rebalance_delay(ms))?;
+    Ok(Flow::Empty)
+}
+
+/// `consumer_timeouts sessionMs heartbeatMs`
+fn consumer_timeouts(c: &C<'_>) -> Out {
+    let ms = |index: usize, name, least: i32, most: i32| {
+        let word = c.args.at(index)?;
+        let ms = word.get_int(name)?;
+        i32::try_from(ms).ok().filter(|ms| (least..=most).contains(ms)).ok_or_else(|| {
+            Error::expected(name, &format!("milliseconds from {least} to {most}"), &word.str())
+        })
+    };
+    let session = ms(0, "sessionMs", 2, MOST_DELAY_MS)?;
+    // A session ends when no heartbeat comes within it.
+    let heartbeat = ms(1, "heartbeatMs", 1, session - 1)?;
+    c.this.with(|m| m.consumer_timeouts(session, heartbeat))?;
     Ok(Flow::Empty)
 }

@@ -32,7 +32,7 @@ __attribute__((weak)) void __real_rd_kafka_JoinGroupRequest(rd_kafka_broker_t *r
                                                             rd_kafka_resp_cb_t *resp_cb, void *opaque);
 
 /*
- * Has a member that is about to join claim only what it holds.
+ * Has a member that was put out, and is about to join again, claim only what it holds.
  *
  * When a member has lost all while it was asked to give up some, it gives up all (subscriber/group.rs), and librdkafka
  * (2.12.1) knows only of the partitions that it asked for. It would tell the group that the member has the others, be
@@ -60,12 +60,13 @@ static void claim_what_is_held(rd_kafka_cgrp_t *rkcg) {
         rd_kafka_wrunlock(rkcg->rkcg_rk);
 }
 
-/* Of the classic protocol. */
+/* Of the classic protocol. One that is in its group may join again while an assignment waits for its answer, and claims
+ * that, too. */
 void __wrap_rd_kafka_JoinGroupRequest(rd_kafka_broker_t *rkb, const rd_kafkap_str_t *group_id,
                                       const rd_kafkap_str_t *member_id, const rd_kafkap_str_t *group_instance_id,
                                       const rd_kafkap_str_t *protocol_type, const rd_list_t *topics,
                                       rd_kafka_replyq_t replyq, rd_kafka_resp_cb_t *resp_cb, void *opaque) {
-        if (rkb->rkb_rk->rk_cgrp)
+        if (rkb->rkb_rk->rk_cgrp && RD_KAFKAP_STR_LEN(member_id) == 0)
                 claim_what_is_held(rkb->rkb_rk->rk_cgrp);
         __real_rd_kafka_JoinGroupRequest(rkb, group_id, member_id, group_instance_id, protocol_type, topics, replyq,
                                          resp_cb, opaque);
@@ -99,7 +100,8 @@ void __wrap_rd_kafka_ConsumerGroupHeartbeatRequest(
                 return;
         }
         rd_kafka_replyq_destroy(&replyq);
-        claim_what_is_held(rkcg);
+        if (rkcg->rkcg_join_state == RD_KAFKA_CGRP_JOIN_STATE_STEADY)
+                claim_what_is_held(rkcg);
         rkcg->rkcg_flags &= ~RD_KAFKA_CGRP_F_HEARTBEAT_IN_TRANSIT;
         rkcg->rkcg_consumer_flags &=
             ~(RD_KAFKA_CGRP_CONSUMER_F_SENDING_NEW_SUBSCRIPTION | RD_KAFKA_CGRP_CONSUMER_F_SENDING_ACK);

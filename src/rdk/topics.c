@@ -13,11 +13,16 @@
  *   each retry.backoff.ms. Here it is asked for once a second, and after the first half minute every ten.
  * - The reader is told at once that a topic is missing, and a script's loop ends by it. Here it is told when the topic is
  *   still missing after a few seconds.
+ * - A member of a cooperative group that no longer reads a topic, as it has subscribed to a regular expression that leaves the
+ *   topic out or the topic is gone, gives up its partitions; librdkafka has it join again, which tells the group, only if it
+ *   is the leader (rd_kafka_cgrp_metadata_update_check). The others went on as members that have those partitions: nobody
+ *   read them. Here each joins again.
  *
  * Compiled with librdkafka's private headers. The linker gives librdkafka these functions for its own (build.rs).
  */
 
 #include "topics.h"
+#include "rdkafka_assignment.h"
 #include "rdkafka_assignor.h"
 #include "rdkafka_cgrp.h"
 #include "rdkafka_metadata.h"
@@ -45,6 +50,21 @@ __attribute__((weak)) void __real_rd_kafka_consumer_err(rd_kafka_q_t *queue, int
                                                         int32_t version, const char *topic,
                                                         rd_kafka_toppar_t *partition, int64_t offset,
                                                         const char *format, ...);
+
+__attribute__((weak)) rd_kafka_error_t *
+__real_rd_kafka_assignment_subtract(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *partitions);
+
+/* Runs on librdkafka's main thread, when a cooperative member answers that it gives up partitions. What it has lost it has
+ * not agreed upon with its group. */
+rd_kafka_error_t *__wrap_rd_kafka_assignment_subtract(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *partitions) {
+        rd_kafka_cgrp_t *group = rk->rk_cgrp;
+
+        if (group->rkcg_group_protocol == RD_KAFKA_GROUP_PROTOCOL_CLASSIC &&
+            group->rkcg_join_state == RD_KAFKA_CGRP_JOIN_STATE_WAIT_UNASSIGN_CALL &&
+            rd_kafka_cgrp_assignment_is_lost(group))
+                group->rkcg_rebalance_rejoin = rd_true;
+        return __real_rd_kafka_assignment_subtract(rk, partitions);
+}
 
 static int partitions_in(const rd_kafka_metadata_t *metadata, const char *topic) {
         int i;

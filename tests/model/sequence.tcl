@@ -100,13 +100,8 @@ proc ::model::tp {i} {
 proc ::model::can {constraint} {
     variable reading
     switch $constraint {
-        sessions -
-        fault_away_consumer -
-        fault_leaving_joiner  {return [expr {$world::real || $reading ne "consumer"}]}
-        sole                  {return $world::sole}
-        fault_remade_unshared {
-            return [expr {$world::real || $reading ni {range class cooperative consumer worker json}}]
-        }
+        sole              {return $world::sole}
+        fault_remade_kept {return [expr {$world::real || $reading ne "cooperative"}]}
     }
 }
 
@@ -157,7 +152,6 @@ proc ::model::make {what args} {
         join      {Join $a}
         leave     {
             if {![info exists readers($a)]} return
-            if {![can fault_leaving_joiner]} {Settle}
             if {$b eq "unsubscribe" && $reading ni {worker json}} {
                 $readers($a) unsubscribe
             } else {
@@ -332,20 +326,6 @@ proc ::model::Topics {list} {
     }
 }
 
-# Settle -- wait until the group has shared out what there is among all that are to be its members, or for a while.
-proc ::model::Settle {} {
-    variable groupId
-    set end [expr {[clock milliseconds] + 5000}]
-    while {[clock milliseconds] < $end} {
-        Turn list
-        if {[Unshared] ne "" || [llength $world::down]} continue
-        set found [dict get [world::Again $world::admin describe_groups $groupId] $groupId]
-        set wanted [llength $mates::pipes]
-        foreach reader [all] {if {[llength [$reader topics]]} {incr wanted}}
-        if {[dict get $found state] in {stable empty} && [llength [dict get $found members]] == $wanted} return
-    }
-}
-
 # Checked -- ask the readers where they are; 0 when it was not quiet.
 proc ::model::Checked {} {
     foreach reader [all] {
@@ -413,7 +393,6 @@ proc ::model::finish {} {
     variable readers
     foreach slot [array names readers] {
         set reader $readers($slot)
-        if {![can fault_leaving_joiner]} {Settle}
         unset readers($slot)
         $reader close close
         serve 0

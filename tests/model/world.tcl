@@ -33,6 +33,8 @@ proc ::model::world::open {given} {
         set sole 1
         set mock [::kafka::kafka mock #auto -brokers 3]
         $mock rebalance_delay 0
+        # As scripts/broker has it.
+        $mock consumer_timeouts 6000 500
         set bootstrap [$mock bootstrap]
     }
     set admin [[master] admin #auto]

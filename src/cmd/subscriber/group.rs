@@ -164,6 +164,10 @@ impl Subscriber {
 
     /// True when the rebalance callback is to be called first.
     fn begin_rebalance(&self, r: Rebalance, words: &mut Vec<Obj>) -> bool {
+        // Of an assignment that was void, and told to nobody. It has to be answered all the same.
+        let untold = r.code == ErrorCode::REVOKE_PARTITIONS
+            && self.told.borrow().is_empty()
+            && self.is_eager();
         let (r, unasked) = self.take_back_first(r);
         let (r, out) = if unasked { (r, false) } else { self.take_back_all(r) };
         let kind = if unasked || out { Kind::Lost } else { Kind::of(&self.core.client, &r) };
@@ -174,7 +178,7 @@ impl Subscriber {
         if kind == Kind::Revoke {
             self.reader.hand_over();
         }
-        let callback = self.rebalance_callback.get().filter(|_| self.core.can_call());
+        let callback = self.rebalance_callback.get().filter(|_| !untold && self.core.can_call());
         let dict = kind.dict(&r.partitions);
         let since = Instant::now();
         let pending = Pending { kind, list: r.partitions, answered: false, unasked, since };

@@ -327,6 +327,17 @@ impl Mock {
         unsafe { raw::rd_kafka_mock_group_initial_rebalance_delay_ms(self.as_ptr(), ms) }
     }
 
+    /// How long a member by the consumer protocol (KIP-848) may be silent before it is put out of its group, and how
+    /// often it is told to send heartbeats, in milliseconds (`group.consumer.session.timeout.ms` and
+    /// `group.consumer.heartbeat.interval.ms`); 30000 and 3000 unless set.
+    pub fn consumer_timeouts(&self, session: i32, heartbeat: i32) {
+        // SAFETY: the cluster is valid.
+        unsafe {
+            raw::rd_kafka_mock_set_group_consumer_session_timeout_ms(self.as_ptr(), session);
+            raw::rd_kafka_mock_set_group_consumer_heartbeat_interval_ms(self.as_ptr(), heartbeat);
+        }
+    }
+
     /// The tracked requests in the order they came (`rd_kafka_mock_get_requests`).
     pub fn requests(&self) -> Vec<Request> {
         let mut count = 0;
