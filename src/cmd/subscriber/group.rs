@@ -166,6 +166,7 @@ impl Subscriber {
     fn begin_rebalance(&self, r: Rebalance, words: &mut Vec<Obj>) -> bool {
         // Of an assignment that was void, and told to nobody. It has to be answered all the same.
         let untold = r.code == ErrorCode::REVOKE_PARTITIONS
+            && !r.partitions.is_empty()
             && self.told.borrow().is_empty()
             && self.is_eager();
         let (r, unasked) = self.take_back_first(r);
