@@ -4,7 +4,7 @@ use super::pump::Serve;
 use super::subscriber::Subscriber;
 use super::tps::{self, Need};
 use crate::error::{Error, Result};
-use crate::rdk::{ErrorCode, Offset, PartitionList};
+use crate::rdk::{self, ErrorCode, Offset, PartitionList};
 use crate::tcl::{Call, Flow, Obj, Outcome};
 
 type C<'a> = Call<'a, Subscriber>;
@@ -47,10 +47,21 @@ pub fn subscribe(c: &C<'_>) -> Out {
     }
     if list.is_empty() {
         client.unsubscribe()?;
-    } else {
-        client.subscribe(&list)?;
+    } else if let Err(e) = client.subscribe(&list) {
+        return Err(not_subscribed(e, &list));
     }
     Ok(Flow::Empty)
+}
+
+/// Why the topics can't be subscribed to. librdkafka doesn't say that a regular expression is none, nor which
+/// (`rd_kafka_subscribe`).
+fn not_subscribed(e: rdk::Error, list: &PartitionList) -> Error {
+    let patterns: Vec<&str> =
+        list.iter().map(|e| e.topic).filter(|topic| topic.starts_with('^')).collect();
+    if e.code != ErrorCode::INVALID_ARG || patterns.is_empty() {
+        return e.into();
+    }
+    Error::expected("topic", "a name, or ^ and a valid regular expression", &patterns.join(" "))
 }
 
 /// `unsubscribe`
