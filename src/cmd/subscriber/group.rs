@@ -97,6 +97,7 @@ impl Subscriber {
             }
             ErrorCode::REVOKE_PARTITIONS => match client.assignment() {
                 Ok(partitions) => (Rebalance { partitions, ..r }, true),
+                // The group has ended: nothing more than what it asks for can be given up.
                 Err(_) => (r, true),
             },
             _ => (r, false),
