@@ -4,8 +4,8 @@
 use std::path::Path;
 
 /// src/rdk/leader.rs, src/rdk/bound.rs, src/rdk/watch.c, src/rdk/marks.c, src/rdk/seek.c,
-/// src/rdk/stamp.c, src/rdk/window.c, src/rdk/refused.c, src/rdk/topics.c and src/rdk/epoch.c say why. (scripts/static
-/// reads these lines.)
+/// src/rdk/stamp.c, src/rdk/window.c, src/rdk/refused.c, src/rdk/topics.c, src/rdk/epoch.c and src/rdk/recreated.c
+/// say why. (scripts/static reads these lines.)
 const REPLACED: &[&str] = &[
     "rd_kafka_topic_leader_query0", //
     "rd_kafka_q_pop",
@@ -25,6 +25,8 @@ const REPLACED: &[&str] = &[
     "rd_kafka_JoinGroupRequest",
     "rd_kafka_ConsumerGroupHeartbeatRequest",
     "rd_kafka_handle_OffsetCommit",
+    "rd_kafka_topic_metadata_update2",
+    "rd_kafka_toppar_next_offset_handle",
 ];
 
 /// What reads librdkafka's private structures; each file says why it is C.
@@ -37,6 +39,7 @@ const PRIVATE: &[&str] = &[
     "src/rdk/refused.c",
     "src/rdk/topics.c",
     "src/rdk/epoch.c",
+    "src/rdk/recreated.c",
     "src/rdk/group.c",
     "src/rdk/mock/brokers.c",
     "src/rdk/mock/cluster.c",

@@ -9,8 +9,10 @@
 #include "rdkafka_cgrp.h"
 #include "rdkafka_request.h"
 
-/* Is not in a header of librdkafka's. */
+/* Are not in a header of librdkafka's. */
 void rd_kafka_cgrp_consumer_group_heartbeat(rd_kafka_cgrp_t *rkcg, rd_bool_t full_request, rd_bool_t send_ack);
+void rd_kafka_cgrp_handle_ConsumerGroupHeartbeat(rd_kafka_t *rk, rd_kafka_broker_t *rkb, rd_kafka_resp_err_t err,
+                                                 rd_kafka_buf_t *rkbuf, rd_kafka_buf_t *request, void *opaque);
 
 #ifndef __APPLE__
 /* Weak, as a program that is linked without the replacement (a test of ours) has no such names. */
@@ -83,6 +85,30 @@ void __wrap_rd_kafka_JoinGroupRequest(rd_kafka_broker_t *rkb, const rd_kafkap_st
  * (rd_kafka_cgrp_consumer_reset). It holds partitions that are lost then. So it goes on as one that the group does not
  * know: it gives up what it holds as lost, and joins.
  */
+
+/*
+ * A heartbeat whose answer is lost may have changed the group all the same: the broker has given the member a new epoch, and
+ * partitions, and tells of them only once. It tells them again to a member that sends all of itself, as Java's client
+ * does after each error. librdkafka (2.12.1) does so when the connection is lost, but not when the answer is
+ * late, after heartbeat.interval.ms of the group: the member then never heard of partitions that it had, or was
+ * refused for its old epoch and lost what it held. So every heartbeat that is not answered well is followed by one that
+ * tells all; a good answer ends that (rd_kafka_cgrp_handle_ConsumerGroupHeartbeat).
+ */
+static void answered(rd_kafka_t *rk, rd_kafka_broker_t *rkb, rd_kafka_resp_err_t err, rd_kafka_buf_t *rkbuf,
+                     rd_kafka_buf_t *request, void *opaque) {
+        if (err != RD_KAFKA_RESP_ERR__DESTROY)
+                rk->rk_cgrp->rkcg_consumer_flags |= RD_KAFKA_CGRP_CONSUMER_F_SEND_FULL_REQUEST;
+        rd_kafka_cgrp_handle_ConsumerGroupHeartbeat(rk, rkb, err, rkbuf, request, opaque);
+}
+
+/* The same for one that tells only what is new: it is not sent as it is once more. */
+static void answered_in_part(rd_kafka_t *rk, rd_kafka_broker_t *rkb, rd_kafka_resp_err_t err, rd_kafka_buf_t *rkbuf,
+                             rd_kafka_buf_t *request, void *opaque) {
+        if (err && request)
+                request->rkbuf_max_retries = 0;
+        answered(rk, rkb, err, rkbuf, request, opaque);
+}
+
 void __wrap_rd_kafka_ConsumerGroupHeartbeatRequest(
     rd_kafka_broker_t *rkb, const rd_kafkap_str_t *group_id, const rd_kafkap_str_t *member_id, int32_t member_epoch,
     const rd_kafkap_str_t *group_instance_id, const rd_kafkap_str_t *rack_id, int32_t rebalance_timeout_ms,
@@ -91,6 +117,8 @@ void __wrap_rd_kafka_ConsumerGroupHeartbeatRequest(
     rd_kafka_replyq_t replyq, rd_kafka_resp_cb_t *resp_cb, void *opaque) {
         rd_kafka_cgrp_t *rkcg = rkb->rkb_rk->rk_cgrp;
 
+        if (resp_cb == rd_kafka_cgrp_handle_ConsumerGroupHeartbeat)
+                resp_cb = rebalance_timeout_ms == -1 ? answered_in_part : answered;
         /* Only a request that tells all has a time. */
         if (member_epoch != 0 || rebalance_timeout_ms != -1 || !rkcg) {
                 __real_rd_kafka_ConsumerGroupHeartbeatRequest(rkb, group_id, member_id, member_epoch,

@@ -208,10 +208,16 @@ impl ModernMember<'_> {
         unsafe { mock_mmember_epoch(self) }
     }
 
-    /// It joins anew, and is told its assignment.
+    /// It is told its assignment, also when it was told before.
     pub(super) fn start_anew(self) {
         // SAFETY: as above; nothing but the cluster's own thread, which this is, looks at it.
         unsafe { mock_mmember_start_anew(self) }
+    }
+
+    /// It is told what has changed since it was told last, be it on another connection.
+    pub(super) fn go_on(self) {
+        // SAFETY: as above.
+        unsafe { mock_mmember_go_on(self) }
     }
 
     pub(super) fn target_epoch(self) -> i32 {

@@ -25,6 +25,9 @@ pub(super) struct Note {
     pub(super) client_host: String,
     /// What the leader has assigned to it, as it was sent.
     pub(super) assignment: Vec<u8>,
+    /// In the consumer protocol, and the one before it.
+    epoch: i32,
+    previous_epoch: i32,
 }
 
 /// `group.max.session.timeout.ms` unless set. The least that Kafka takes is 6 s; tests are spared that.
@@ -285,58 +288,98 @@ struct Heartbeat {
     group: String,
     member: String,
     epoch: i32,
+    instance: Option<String>,
+    rack: Option<String>,
+    rebalance_timeout: i32,
     names: Option<Vec<String>>,
     regex: Option<String>,
+    assignor: Option<String>,
+    owned: Option<Vec<([i64; 2], Vec<i32>)>>,
+}
+
+impl Heartbeat {
+    fn read(r: &mut Reader<'_>) -> Read<Heartbeat> {
+        Ok(Heartbeat {
+            group: r.nullable()?.unwrap_or_default(),
+            member: r.nullable()?.unwrap_or_default(),
+            epoch: r.i32()?,
+            instance: r.nullable()?,
+            rack: r.nullable()?,
+            rebalance_timeout: r.i32()?.max(-1),
+            names: r.nullable_list(Reader::string)?,
+            regex: r.nullable()?,
+            assignor: r.nullable()?,
+            owned: r.nullable_list(|r| {
+                let id = r.uuid()?;
+                let partitions = r.list(Reader::i32)?;
+                r.tags()?;
+                Ok((id, partitions))
+            })?,
+        })
+    }
+
+    /// Whether it tells all of the member, not only what is new.
+    fn is_full(&self) -> bool {
+        let subscribes = self.names.is_some() || self.regex.is_some();
+        self.rebalance_timeout != -1 && subscribes && self.owned.is_some()
+    }
+
+    /// As librdkafka's own code reads it, with this epoch.
+    fn write(self, epoch: i32) -> Vec<u8> {
+        let mut w = Writer::new(true);
+        w.nullable(Some(&self.group));
+        w.nullable(Some(&self.member));
+        w.i32(epoch);
+        w.nullable(self.instance.as_deref());
+        w.nullable(self.rack.as_deref());
+        w.i32(self.rebalance_timeout);
+        // librdkafka asserts that a subscription has both or neither, and names something; Kafka's own clients
+        // send one, and one that is empty when they want nothing any more.
+        if epoch >= 0 && (self.names.is_some() || self.regex.is_some()) {
+            let regex = self.regex.unwrap_or_default();
+            let mut names = self.names.unwrap_or_default();
+            if names.is_empty() && regex.is_empty() {
+                names.push(NO_TOPIC.to_owned());
+            }
+            w.list(names, |w, name| w.string(&name));
+            w.string(&regex);
+        } else {
+            w.null_list();
+            w.nullable(None);
+        }
+        w.nullable(self.assignor.as_deref());
+        match self.owned {
+            None => w.null_list(),
+            Some(owned) => w.list(owned, |w, (id, partitions)| {
+                w.uuid(id);
+                w.list(partitions, Writer::i32);
+                w.tags();
+            }),
+        }
+        w.tags();
+        w.finish()
+    }
+}
+
+/// The epoch that counts: of a member that says what it has, the one of before is taken for its own, as the answer with
+/// the new one may have been lost (`GroupMetadataManager.throwIfConsumerGroupMemberEpochIsInvalid`).
+fn epoch_of(beat: &Heartbeat, cluster: &Cluster) -> i32 {
+    let known = cluster.modern(&beat.group).and_then(|group| group.member(&beat.member));
+    match known {
+        Some(member)
+            if beat.owned.is_some()
+                && beat.epoch > 0
+                && note(&beat.group, &beat.member).previous_epoch == beat.epoch =>
+        {
+            member.epoch()
+        }
+        _ => beat.epoch,
+    }
 }
 
 /// ConsumerGroupHeartbeat
 pub(super) fn heartbeat(call: &Call, cluster: &mut Cluster, r: &mut Reader<'_>) -> Read<c_int> {
-    let mut w = Writer::new(true);
-    let copied = |w: &mut Writer, text: Option<String>| {
-        w.nullable(text.as_deref());
-        text
-    };
-    let group = copied(&mut w, r.nullable()?).unwrap_or_default();
-    let member = copied(&mut w, r.nullable()?).unwrap_or_default();
-    let epoch = r.i32()?;
-    w.i32(epoch);
-    for _ in ["instance", "rack"] {
-        copied(&mut w, r.nullable()?);
-    }
-    w.i32(r.i32()?.max(-1));
-    let names = r.nullable_list(Reader::string)?;
-    let regex = r.nullable()?;
-    let beat = Heartbeat { group, member, epoch, names, regex };
-    // librdkafka asserts that a subscription has both or neither, and names something; Kafka's own clients
-    // send one, and one that is empty when they want nothing any more.
-    let subscribes = beat.epoch >= 0 && (beat.names.is_some() || beat.regex.is_some());
-    if subscribes {
-        let regex = beat.regex.as_deref().unwrap_or_default();
-        let mut names = beat.names.clone().unwrap_or_default();
-        if names.is_empty() && regex.is_empty() {
-            names.push(NO_TOPIC.to_owned());
-        }
-        w.list(names, |w, name| w.string(&name));
-        w.string(regex);
-    } else {
-        w.null_list();
-        w.nullable(None);
-    }
-    copied(&mut w, r.nullable()?);
-    match r.nullable_list(|r| {
-        let id = r.uuid()?;
-        let partitions = r.list(Reader::i32)?;
-        r.tags()?;
-        Ok((id, partitions))
-    })? {
-        None => w.null_list(),
-        Some(owned) => w.list(owned, |w, (id, partitions)| {
-            w.uuid(id);
-            w.list(partitions, Writer::i32);
-            w.tags();
-        }),
-    }
-    w.tags();
+    let beat = Heartbeat::read(r)?;
     let error = match cluster.coordinator(&beat.group) == call.broker() {
         true => check(cluster, &beat),
         false => code::NOT_COORDINATOR,
@@ -355,18 +398,24 @@ pub(super) fn heartbeat(call: &Call, cluster: &mut Cluster, r: &mut Reader<'_>) 
             Some(w.finish())
         }));
     }
-    let result = call.original_with(cluster, &w.finish());
-    if let Some(found) = cluster.modern(&beat.group) {
+    let (group, member) = (beat.group.clone(), beat.member.clone());
+    let epoch = epoch_of(&beat, cluster);
+    let result = call.original_with(cluster, &beat.write(epoch));
+    if let Some(found) = cluster.modern(&group) {
         found.watch();
         let topics = topics_read(cluster, found);
-        TOPICS.with_borrow_mut(|all| all.insert(beat.group.clone(), topics));
-        if found.member(&beat.member).is_some() {
-            change_note(&beat.group, &beat.member, |note| {
+        TOPICS.with_borrow_mut(|all| all.insert(group.clone(), topics));
+        if let Some(known) = found.member(&member) {
+            change_note(&group, &member, |note| {
                 note.client_id = call.client_id();
                 note.client_host = call.client_host();
+                if note.epoch != known.epoch() {
+                    note.previous_epoch = note.epoch;
+                    note.epoch = known.epoch();
+                }
             });
         }
-        clean_notes(&beat.group, |id| found.member(id).is_some());
+        clean_notes(&group, |id| found.member(id).is_some());
     }
     Ok(result)
 }
@@ -410,8 +459,9 @@ fn check(cluster: &mut Cluster, beat: &Heartbeat) -> i16 {
         None if !joins => return code::GROUP_ID_NOT_FOUND,
         Some(group) => match group.member(&beat.member) {
             None if !joins => return code::UNKNOWN_MEMBER_ID,
-            Some(member) if joins => member.start_anew(),
-            _ => {}
+            Some(member) if joins || beat.is_full() => member.start_anew(),
+            Some(member) => member.go_on(),
+            None => {}
         },
         None => {}
     }

@@ -200,6 +200,7 @@ extern "C" {
     pub(super) fn mock_mmember_instance(m: ModernMember<'_>) -> *const c_char;
     pub(super) fn mock_mmember_epoch(m: ModernMember<'_>) -> i32;
     pub(super) fn mock_mmember_start_anew(m: ModernMember<'_>);
+    pub(super) fn mock_mmember_go_on(m: ModernMember<'_>);
     pub(super) fn mock_mmember_target_epoch(m: ModernMember<'_>) -> i32;
     pub(super) fn mock_mmember_regex(m: ModernMember<'_>) -> *const c_char;
     pub(super) fn mock_mmember_topic(
