@@ -12,7 +12,8 @@ use super::wait::{self, Manner};
 use super::{steer, transactions};
 use crate::error::{Error, Result};
 use crate::rdk::{
-    self, Admin, CallTime, Client, Elem, ErrorCode, Event, GiveUp, Offset, PartitionList, Queue,
+    self, commit_passes, Admin, CallTime, Client, Elem, ErrorCode, Event, GiveUp, Offset,
+    PartitionList, Queue,
 };
 use crate::tcl::{Call, Flow, Obj, Outcome};
 
@@ -361,6 +362,8 @@ pub struct Commit {
     queue: Queue,
     time: CallTime,
     asked: bool,
+    /// Its number among the client's commits.
+    number: u64,
 }
 
 impl Commit {
@@ -374,29 +377,38 @@ impl Commit {
     ) -> rdk::Result<Commit> {
         // Through a queue: the plain call waits without limit and tells one error for all.
         let queue = client.new_queue();
-        client.commit_queue(list.as_ref(), &queue, asked)?;
-        Ok(Commit { queue, time: CallTime::new(timeout), asked })
+        let number = client.commit_queue(list.as_ref(), &queue, asked)?;
+        Ok(Commit { queue, time: CallTime::new(timeout), asked, number })
     }
 
-    /// Hands over another one, for what is left of the time.
-    fn again(&mut self, client: &Arc<Client>, list: &PartitionList) -> rdk::Result<()> {
-        self.queue = client.new_queue();
-        client.commit_queue(Some(list), &self.queue, self.asked)
+    /// Hands over another one, for what is left of the time; unless `later`, only if the client has committed
+    /// nothing since.
+    fn again(
+        &mut self,
+        client: &Arc<Client>,
+        list: &PartitionList,
+        later: bool,
+    ) -> rdk::Result<()> {
+        let queue = client.new_queue();
+        let number = (!later).then_some(self.number);
+        self.number = client.commit_after(number, Some(list), &queue, self.asked)?;
+        self.queue = queue;
+        Ok(())
     }
 
-    /// Waits for the answer.
+    /// Waits for the answer, within its time that of another attempt where the broker refuses only for the moment.
+    /// librdkafka (2.12.1, `rd_kafka_cgrp_offsets_commit`) puts a commit off once until it has found the
+    /// coordinator, and gives up when that has gone again by then.
     ///
     /// When one partition is refused librdkafka says of all that they are, also of those that were
     /// committed. Then each is committed once more by itself.
     pub fn end(mut self, client: &Arc<Client>) -> rdk::Result<Committed> {
         let (mut error, mut partitions) = self.answer()?;
-        // A member of the consumer protocol (KIP-848) whose group has gone on meanwhile hears of its new epoch
-        // with the next heartbeat. librdkafka commits what a member commits by itself once more then.
-        while error.as_ref().is_some_and(|e| e.code == ErrorCode::STALE_MEMBER_EPOCH)
-            && holds(client, &partitions)
+        while error.as_ref().is_some_and(|e| commit_passes(e.code))
+            && (holds(client, &partitions) || is_no_member(client))
             && self.time.again()
+            && self.again(client, &sent(&partitions)?, false).is_ok()
         {
-            self.again(client, &sent(&partitions)?)?;
             (error, partitions) = self.answer()?;
         }
         let of_one = error.as_ref().is_some_and(|e| OF_ONE.contains(&e.code));
@@ -407,7 +419,7 @@ impl Commit {
             if !partitions.get(i).is_some_and(|e| is_sent(&e)) {
                 continue;
             }
-            self.again(client, &partitions.select(&[i])?)?;
+            self.again(client, &partitions.select(&[i])?, true)?;
             let (error, _) = self.answer()?;
             partitions.set_error(i, error.map(|e| e.code));
         }
@@ -432,6 +444,11 @@ fn sent(partitions: &PartitionList) -> rdk::Result<PartitionList> {
     let places: Vec<usize> =
         (0..partitions.len()).filter(|i| partitions.get(*i).is_some_and(|e| is_sent(&e))).collect();
     partitions.select(&places)
+}
+
+/// Whether the group gives the client no partitions: it commits what the script chooses.
+fn is_no_member(client: &Client) -> bool {
+    client.subscription().is_ok_and(|list| list.is_empty())
 }
 
 /// Whether a member still has the partitions: what another one commits now must not be undone.

@@ -33,6 +33,20 @@ pub(super) fn coordinator_moves(code: ErrorCode) -> bool {
     )
 }
 
+/// Whether a commit may be made again by itself: the group's coordinator could not be asked, or a member of the
+/// consumer protocol (KIP-848), whose group has gone on meanwhile, hears of its new epoch with the next heartbeat.
+pub fn commit_passes(code: ErrorCode) -> bool {
+    coordinator_moves(code)
+        || matches!(
+            code,
+            ErrorCode::WAIT_COORD
+                | ErrorCode::TIMED_OUT
+                | ErrorCode::TIMED_OUT_QUEUE
+                | ErrorCode::REQUEST_TIMED_OUT
+                | ErrorCode::STALE_MEMBER_EPOCH
+        )
+}
+
 /// Whether a partition's leader is being elected, has moved or has gone, or does not know it yet: those of
 /// Java's `RetriableException`s that a leader answers a question about offsets or records with. A topic
 /// that the cluster does not have is none of them: librdkafka has asked for it often enough by then.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString};
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use libc::c_int;
@@ -46,6 +46,8 @@ pub struct Client {
     pub(super) paused: Mutex<BTreeSet<(String, i32)>>,
     /// Closing was begun.
     pub(super) closing: Mutex<bool>,
+    /// How many commits librdkafka was given; changed with `closing` locked.
+    pub(super) commits: AtomicU64,
     /// Why librdkafka did not begin closing.
     pub(super) refusal: OnceLock<Error>,
 }
@@ -112,6 +114,7 @@ impl Client {
             no_consumer_close: AtomicBool::new(true),
             paused: Mutex::default(),
             closing: Mutex::new(false),
+            commits: AtomicU64::new(0),
             refusal: OnceLock::new(),
         });
         revive::begin(brokers, &client);

@@ -1,6 +1,7 @@
 //! What a consumer with a group does. On a client without a group.id the group calls
 //! answer `UNKNOWN_GROUP`, on a producer all of them an error.
 
+use std::sync::atomic::Ordering;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
@@ -201,17 +202,35 @@ impl Client {
     /// Refused once closing was begun, for librdkafka ends the process if a commit comes when the
     /// group is just left (`rd_kafka_cgrp_terminated` asserts that none is under way). `asked`: the group
     /// waits for the answer to a rebalance, and can't be left before that.
+    ///
+    /// Gives its number among the client's commits.
     pub fn commit_queue(
         &self,
         list: Option<&PartitionList>,
         queue: &Queue,
         asked: bool,
-    ) -> Result<()> {
+    ) -> Result<u64> {
+        self.commit_after(None, list, queue, asked)
+    }
+
+    /// The same, but refused with `OUTDATED` unless the last commit is the one of that number: what was committed
+    /// later would be undone.
+    pub fn commit_after(
+        &self,
+        number: Option<u64>,
+        list: Option<&PartitionList>,
+        queue: &Queue,
+        asked: bool,
+    ) -> Result<u64> {
         queue.need_client(self)?;
         // Held while librdkafka takes the commit: its queue keeps the order of the two then.
         let closing = self.closing.lock().unwrap_or_else(PoisonError::into_inner);
         if *closing && !asked {
             return Err(Error::with_detail(ErrorCode::STATE, "the object is being closed"));
+        }
+        let last = self.commits.load(Ordering::Relaxed);
+        if number.is_some_and(|number| number != last) {
+            return Err(Error::new(ErrorCode::OUTDATED));
         }
         // SAFETY: handle and queue are valid, the list too or null; without a callback
         // the result is an event of the queue.
@@ -224,7 +243,9 @@ impl Client {
                 std::ptr::null_mut::<c_void>(),
             )
         })
-        .ok()
+        .ok()?;
+        self.commits.store(last + 1, Ordering::Relaxed);
+        Ok(last + 1)
     }
 
     /// Stores offsets for the next commit (`rd_kafka_offsets_store`). Errors of single
