@@ -243,7 +243,7 @@ proc ::model::quiet {form how} {
         if {$open eq "" && $wrote && ![llength $behind] && ([Checked] || [Faulty])} break
         if {$now > $end} {
             fault after $within ms: [expr {$open ne "" ? $open
-                : "nothing came of what is assigned and not paused: $behind"}]
+                : "nothing came of what is assigned and not paused: $behind"}] [Described]
             return
         }
         if {$shared && !$wrote} {
@@ -319,6 +319,18 @@ proc ::model::Unshared {} {
     if {[llength $missing]} {return "assigned to nobody: $missing"}
     if {[array size owned]} {return "assigned, and not subscribed to: [array get owned]"}
     return
+}
+
+# Described -- what the cluster says of the group, for a fault's text.
+proc ::model::Described {} {
+    variable groupId
+    variable reading
+    if {$reading in {assign topic queue stream}} return
+    if {[catch {$world::admin describe_groups $groupId} result]} {return "(the group is not described: $result)"}
+    set members [lmap member [dict get $result $groupId members] {
+        list [dict get $member client_id] [dict get $member member_id] [dict get $member assignment]
+    }]
+    return "(the cluster has it [dict get $result $groupId state], with $members)"
 }
 proc ::model::Topics {list} {
     lmap topic $list {

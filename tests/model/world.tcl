@@ -27,8 +27,8 @@ proc ::model::world::open {given} {
     variable mock
     variable admin
     if {$real} {
-        # Who has a broker to itself may have it killed.
-        set sole [expr {[info exists ::env(KAFKA_MODEL_KILL)] && [info exists ::env(KAFKA_KILL)]}]
+        # Who has the brokers to itself may have them killed.
+        set sole [expr {[info exists ::env(KAFKA_MODEL_KILL)] && [info exists ::env(KAFKA_NODE)]}]
     } else {
         set sole 1
         set mock [::kafka::kafka mock #auto -brokers 3]
@@ -276,8 +276,35 @@ proc ::model::world::down {id} {
     variable sole
     if {!$sole || [llength $down]} return
     trouble away
-    if {$real} {exec {*}$::env(KAFKA_KILL) >@stderr} else {$mock broker_down $id}
+    if {$real} {
+        set id [expr {($id - 1) % $::env(KAFKA_NODES) + 1}]
+        Node $id kill
+    } else {
+        $mock broker_down $id
+    }
     lappend down $id
+}
+
+# Node id what -- kill or start a node of the real cluster. The event loop runs on: the readers are to see it.
+proc ::model::world::Node {id what} {
+    variable over
+    set pipe [::open |[list {*}$::env(KAFKA_NODE) $id $what 2>@1] r]
+    fconfigure $pipe -blocking 0
+    set over($pipe) ""
+    fileevent $pipe readable [list ::model::world::Heard $pipe]
+    set text ""
+    while {![eof $pipe]} {
+        vwait ::model::world::over($pipe)
+        append text $over($pipe)
+    }
+    unset over($pipe)
+    fconfigure $pipe -blocking 1
+    if {[catch {close $pipe}]} {error "node $id $what: $text"}
+}
+proc ::model::world::Heard {pipe} {
+    variable over
+    set over($pipe) [read $pipe]
+    if {[eof $pipe]} {fileevent $pipe readable {}}
 }
 
 # heal -- they are back, and what waited is written.
@@ -288,7 +315,7 @@ proc ::model::world::heal {} {
     variable waiting
     if {![llength $down]} return
     foreach id $down {
-        if {$real} {exec {*}$::env(KAFKA_START) >@stderr} else {$mock broker_up $id}
+        if {$real} {Node $id start} else {$mock broker_up $id}
     }
     set down {}
     foreach words $waiting {{*}$words}
