@@ -409,7 +409,9 @@ impl Commit {
             && self.time.again()
             && self.again(client, &sent(&partitions)?, false).is_ok()
         {
-            (error, partitions) = self.answer()?;
+            // What was refused says more than that it is late.
+            let Ok(answer) = self.answer() else { break };
+            (error, partitions) = answer;
         }
         let of_one = error.as_ref().is_some_and(|e| OF_ONE.contains(&e.code));
         if !of_one || partitions.iter().filter(is_sent).count() < 2 {

@@ -239,12 +239,12 @@ fn passing(mut e: rdk::Error) -> rdk::Error {
     e.retriable |= [
         ErrorCode::TIMED_OUT,
         ErrorCode::TIMED_OUT_QUEUE,
-        ErrorCode::TRANSPORT,
         ErrorCode::ALL_BROKERS_DOWN,
         ErrorCode::WAIT_COORD,
-        ErrorCode::COORDINATOR_NOT_AVAILABLE,
+        ErrorCode::REQUEST_TIMED_OUT,
     ]
     .contains(&e.code)
+        || rdk::coordinator_moves(e.code)
         || rdk::leader_moves(e.code);
     e
 }

@@ -22,7 +22,7 @@ pub(super) const LONGEST: i32 = 3_600_000;
 pub(super) const LOOK: Duration = Duration::from_millis(50);
 
 /// Whether a group's coordinator is being made or loaded, has moved or has gone.
-pub(super) fn coordinator_moves(code: ErrorCode) -> bool {
+pub fn coordinator_moves(code: ErrorCode) -> bool {
     matches!(
         code,
         ErrorCode::NOT_COORDINATOR
