@@ -381,17 +381,16 @@ impl Commit {
         Ok(Commit { queue, time: CallTime::new(timeout), asked, number })
     }
 
-    /// Hands over another one, for what is left of the time; unless `later`, only if the client has committed
-    /// nothing since.
+    /// Hands over another one, for what is left of the time; with `after` only if that is still the number of the
+    /// client's last commit.
     fn again(
         &mut self,
         client: &Arc<Client>,
         list: &PartitionList,
-        later: bool,
+        after: Option<u64>,
     ) -> rdk::Result<()> {
         let queue = client.new_queue();
-        let number = (!later).then_some(self.number);
-        self.number = client.commit_after(number, Some(list), &queue, self.asked)?;
+        self.number = client.commit_after(after, Some(list), &queue, self.asked)?;
         self.queue = queue;
         Ok(())
     }
@@ -407,10 +406,11 @@ impl Commit {
         while error.as_ref().is_some_and(|e| commit_passes(e.code))
             && (holds(client, &partitions) || is_no_member(client))
             && self.time.again()
-            && self.again(client, &sent(&partitions)?, false).is_ok()
         {
-            // What was refused says more than that it is late.
-            let Ok(answer) = self.answer() else { break };
+            let attempt = self.again(client, &sent(&partitions)?, Some(self.number));
+            // Why the last one was refused says more than that this one is late, or that the client is being closed or
+            // has committed something else.
+            let Ok(answer) = attempt.and_then(|()| self.answer()) else { break };
             (error, partitions) = answer;
         }
         let of_one = error.as_ref().is_some_and(|e| OF_ONE.contains(&e.code));
@@ -421,7 +421,7 @@ impl Commit {
             if !partitions.get(i).is_some_and(|e| is_sent(&e)) {
                 continue;
             }
-            self.again(client, &partitions.select(&[i])?, true)?;
+            self.again(client, &partitions.select(&[i])?, None)?;
             let (error, _) = self.answer()?;
             partitions.set_error(i, error.map(|e| e.code));
         }
@@ -448,7 +448,8 @@ fn sent(partitions: &PartitionList) -> rdk::Result<PartitionList> {
     partitions.select(&places)
 }
 
-/// Whether the group gives the client no partitions: it commits what the script chooses.
+/// Whether the group gives the client no partitions: it commits what the script chooses. Of a group that has ended
+/// nothing is known, and nothing is committed again.
 fn is_no_member(client: &Client) -> bool {
     client.subscription().is_ok_and(|list| list.is_empty())
 }

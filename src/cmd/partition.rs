@@ -132,6 +132,11 @@ fn ask_until(client: &Client, topic: &str, end: Option<Instant>, answers: &Answe
         let result = ask(client, topic, piece);
         let over = end.is_some_and(|d| Instant::now() + PAUSE >= d);
         let mut answer = lock(answers);
+        // What was refused says more than that the last question was late, for which there may have been a moment only.
+        let result = match (result, answer.last.take()) {
+            (Err(e), Some(last)) if e.code == ErrorCode::TIMED_OUT => Err(last),
+            (result, _) => result,
+        };
         match result {
             Err(e) if may_pass(e.code) && !over && !answer.given_up => answer.last = Some(e),
             result => {

@@ -236,14 +236,8 @@ pub fn late_error(timeout: i32) -> Error {
 /// Marks an error that passes once brokers are back. librdkafka itself says so of transactions only,
 /// and a script that calls again what is `retriable` would end with the first broker that is away.
 fn passing(mut e: rdk::Error) -> rdk::Error {
-    e.retriable |= [
-        ErrorCode::TIMED_OUT,
-        ErrorCode::TIMED_OUT_QUEUE,
-        ErrorCode::ALL_BROKERS_DOWN,
-        ErrorCode::WAIT_COORD,
-        ErrorCode::REQUEST_TIMED_OUT,
-    ]
-    .contains(&e.code)
+    e.retriable |= e.code == ErrorCode::ALL_BROKERS_DOWN
+        || rdk::is_unanswered(e.code)
         || rdk::coordinator_moves(e.code)
         || rdk::leader_moves(e.code);
     e

@@ -33,18 +33,21 @@ pub fn coordinator_moves(code: ErrorCode) -> bool {
     )
 }
 
+/// Whether nobody has answered yet, or a broker not in its own time.
+pub fn is_unanswered(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::WAIT_COORD
+            | ErrorCode::TIMED_OUT
+            | ErrorCode::TIMED_OUT_QUEUE
+            | ErrorCode::REQUEST_TIMED_OUT
+    )
+}
+
 /// Whether a commit may be made again by itself: the group's coordinator could not be asked, or a member of the
 /// consumer protocol (KIP-848), whose group has gone on meanwhile, hears of its new epoch with the next heartbeat.
 pub fn commit_passes(code: ErrorCode) -> bool {
-    coordinator_moves(code)
-        || matches!(
-            code,
-            ErrorCode::WAIT_COORD
-                | ErrorCode::TIMED_OUT
-                | ErrorCode::TIMED_OUT_QUEUE
-                | ErrorCode::REQUEST_TIMED_OUT
-                | ErrorCode::STALE_MEMBER_EPOCH
-        )
+    coordinator_moves(code) || is_unanswered(code) || code == ErrorCode::STALE_MEMBER_EPOCH
 }
 
 /// Whether a partition's leader is being elected, has moved or has gone, or does not know it yet: those of

@@ -75,18 +75,6 @@ void __wrap_rd_kafka_JoinGroupRequest(rd_kafka_broker_t *rkb, const rd_kafkap_st
 }
 
 /*
- * In the consumer protocol (KIP-848) a heartbeat whose epoch is 0 joins the group, and has to tell all of the member, such
- * as the topics that it wants; the broker refuses another as INVALID_REQUEST, which ends the client
- * (rd_kafka_cgrp_handle_ConsumerGroupHeartbeat).
- *
- * librdkafka (2.12.1) sends one that tells nothing when a member was put out for not reading
- * (max.poll.interval.ms) while it was asked to give partitions up, or when the answer to its leaving comes before it has
- * given up what it holds: that answer makes its epoch 0 and forgets that the member is to join again
- * (rd_kafka_cgrp_consumer_reset). It holds partitions that are lost then. So it goes on as one that the group does not
- * know: it gives up what it holds as lost, and joins.
- */
-
-/*
  * A heartbeat whose answer is lost may have changed the group all the same: the broker has given the member a new epoch, and
  * partitions, and tells of them only once. It tells them again to a member that sends all of itself, as Java's client
  * does after each error. librdkafka (2.12.1) does so when the connection is lost, but not when the answer is
@@ -109,6 +97,17 @@ static void answered_in_part(rd_kafka_t *rk, rd_kafka_broker_t *rkb, rd_kafka_re
         answered(rk, rkb, err, rkbuf, request, opaque);
 }
 
+/*
+ * In the consumer protocol (KIP-848) a heartbeat whose epoch is 0 joins the group, and has to tell all of the member, such
+ * as the topics that it wants; the broker refuses another as INVALID_REQUEST, which ends the client
+ * (rd_kafka_cgrp_handle_ConsumerGroupHeartbeat).
+ *
+ * librdkafka (2.12.1) sends one that tells nothing when a member was put out for not reading
+ * (max.poll.interval.ms) while it was asked to give partitions up, or when the answer to its leaving comes before it has
+ * given up what it holds: that answer makes its epoch 0 and forgets that the member is to join again
+ * (rd_kafka_cgrp_consumer_reset). It holds partitions that are lost then. So it goes on as one that the group does not
+ * know: it gives up what it holds as lost, and joins.
+ */
 void __wrap_rd_kafka_ConsumerGroupHeartbeatRequest(
     rd_kafka_broker_t *rkb, const rd_kafkap_str_t *group_id, const rd_kafkap_str_t *member_id, int32_t member_epoch,
     const rd_kafkap_str_t *group_instance_id, const rd_kafkap_str_t *rack_id, int32_t rebalance_timeout_ms,

@@ -41,8 +41,9 @@ static void forget_epochs_of_another(rd_kafka_topic_t *topic, rd_kafka_Uuid_t id
                 for (i = 0; i < topic->rkt_partition_cnt; i++)
                         forget_epoch(topic->rkt_p[i]);
                 /* Those that are read though the topic did not have them for a while. */
-                RD_LIST_FOREACH(partition, &topic->rkt_desp, i)
-                forget_epoch(partition);
+                RD_LIST_FOREACH(partition, &topic->rkt_desp, i) {
+                        forget_epoch(partition);
+                }
         }
         rd_kafka_topic_wrunlock(topic);
 }

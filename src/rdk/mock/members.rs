@@ -362,7 +362,8 @@ impl Heartbeat {
 }
 
 /// The epoch that counts: of a member that says what it has, the one of before is taken for its own, as the answer with
-/// the new one may have been lost (`GroupMetadataManager.throwIfConsumerGroupMemberEpochIsInvalid`).
+/// the new one may have been lost (`GroupMetadataManager.throwIfConsumerGroupMemberEpochIsInvalid`). Kafka refuses it all the same
+/// when the member has more than was assigned to it.
 fn epoch_of(beat: &Heartbeat, cluster: &Cluster) -> i32 {
     let known = cluster.modern(&beat.group).and_then(|group| group.member(&beat.member));
     match known {
