@@ -18,7 +18,7 @@ use super::topic_producer::TopicProducer;
 use crate::error::{Error, Result};
 use crate::rdk;
 use crate::tcl::command::new_id;
-use crate::tcl::{clock, elements, event, Call, Flow, Obj, Object, Outcome, Row, State, Table};
+use crate::tcl::{elements, event, resources, Call, Flow, Obj, Object, Outcome, Row, State, Table};
 
 pub struct Internal {
     id: u64,
@@ -56,6 +56,7 @@ static TABLE: Table<Internal> = Table::new(&[
         "how often librdkafka's own question for leaders was put for it",
     ),
     Row("cpu", "", cpu, "microseconds of CPU that this thread has used"),
+    Row("trim", "", trim, "gives the memory that malloc keeps, but nobody uses, back to the system"),
     Row("codes", "", codes, "librdkafka's error codes: number, constant and text of each"),
     Row("raise", "code detail", raise, "throws an error with that code"),
     Row("panic", "", panic, "panics, for the test of the guard"),
@@ -227,7 +228,13 @@ fn leader_questions(_: &Call<'_, Internal>) -> Outcome<Internal> {
 
 /// `cpu`
 fn cpu(_c: &Call<'_, Internal>) -> Outcome<Internal> {
-    Ok(Obj::int(clock::thread_cpu().as_micros() as i64).into())
+    Ok(Obj::int(resources::thread_cpu().as_micros() as i64).into())
+}
+
+/// `trim`
+fn trim(_c: &C<'_>) -> Out {
+    resources::trim();
+    Ok(Flow::Empty)
 }
 
 #[cfg(test)]

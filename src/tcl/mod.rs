@@ -5,7 +5,6 @@
 //! Tcl is in [`sys`] only.
 
 pub mod callback;
-pub mod clock;
 pub mod command;
 pub mod elements;
 pub mod error;
@@ -15,6 +14,7 @@ pub mod interp;
 pub mod list;
 pub mod method;
 pub mod obj;
+pub mod resources;
 pub mod sys;
 pub mod task;
 pub mod text;
