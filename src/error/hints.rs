@@ -257,6 +257,13 @@ static HINTS: &[Hint] = &[
         "another member has the same group.instance.id",
     ),
     on(
+        &[ErrorCode::UNRELEASED_INSTANCE_ID],
+        &[],
+        "a member with this group.instance.id is in the group, or ended without a close and counts \
+         until its session is over (the broker's group.consumer.session.timeout.ms, 45 s by \
+         default): close this one, and make another then",
+    ),
+    on(
         &[ErrorCode::FENCED, ErrorCode::PRODUCER_FENCED, ErrorCode::INVALID_PRODUCER_EPOCH],
         &["and its time was over after transaction.timeout.ms"],
         "the broker aborts such a transaction and shuts its producer out: close this one, and end \
