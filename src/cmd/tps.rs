@@ -167,16 +167,12 @@ pub fn list(list: &PartitionList, always_offset: bool) -> Obj {
 pub fn outcome(list: &PartitionList, done: impl FnOnce(&[Elem<'_>]) -> Obj) -> Result<Obj> {
     let (good, bad): (Vec<_>, Vec<_>) = list.iter().partition(|e| e.error.is_none());
     let failed = |e: &Elem<'_>| {
-        let code = e.error.unwrap_or(rdk::ErrorCode::NO_ERROR);
-        rdk::Error::with_detail(code, format!("topic {} partition {}", e.topic, e.partition))
+        rdk::Error::with_detail(e.error.unwrap_or(rdk::ErrorCode::NO_ERROR), place(e))
     };
     match bad.first() {
         None => Ok(done(&good)),
         Some(first) if good.is_empty() && bad.iter().all(|e| e.error == first.error) => {
-            let all: Vec<String> = bad
-                .iter()
-                .map(|e| format!("topic {} partition {}", e.topic, e.partition))
-                .collect();
+            let all: Vec<String> = bad.iter().map(place).collect();
             Err(Error::kafka(failed(first).code, all.join(", ")))
         }
         Some(_) => Err(Error::Partial {
@@ -184,6 +180,16 @@ pub fn outcome(list: &PartitionList, done: impl FnOnce(&[Elem<'_>]) -> Obj) -> R
             failed: bad.iter().map(|e| (key(e.topic, e.partition), failed(e))).collect(),
             done: done(&good),
         }),
+    }
+}
+
+/// The partition that failed, for its error's detail.
+fn place(e: &Elem<'_>) -> String {
+    let place = format!("topic {} partition {}", e.topic, e.partition);
+    // rd_kafka_offsets_store and rd_kafka_seek_partitions have this code for it, and no text.
+    match e.error {
+        Some(rdk::ErrorCode::STATE) => place + " is not assigned here",
+        _ => place,
     }
 }
 
