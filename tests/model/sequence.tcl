@@ -60,7 +60,10 @@ proc ::model::play {kind theOptions steps} {
         array unset readers
         $covered destroy
         $group destroy
-        world::end
+        # What went wrong before is told, too.
+        if {[catch world::end result info]} {
+            fault as the world ended: [dict get $info -errorinfo]
+        }
     }
     if {![llength $faults]} return
     return "[join $faults {; }]\noptions: $options\n[join $lines \n]"
