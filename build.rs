@@ -4,8 +4,8 @@
 use std::path::Path;
 
 /// src/rdk/leader.rs, src/rdk/bound.rs, src/rdk/watch.c, src/rdk/marks.c, src/rdk/seek.c,
-/// src/rdk/stamp.c, src/rdk/window.c, src/rdk/refused.c, src/rdk/topics.c, src/rdk/epoch.c and src/rdk/recreated.c
-/// say why. (scripts/static reads these lines.)
+/// src/rdk/stamp.c, src/rdk/window.c, src/rdk/refused.c, src/rdk/topics.c, src/rdk/epoch.c, src/rdk/recreated.c and
+/// src/rdk/mock/sequence.rs say why. (scripts/static reads these lines.)
 const REPLACED: &[&str] = &[
     "rd_kafka_topic_leader_query0", //
     "rd_kafka_q_pop",
@@ -27,6 +27,7 @@ const REPLACED: &[&str] = &[
     "rd_kafka_handle_OffsetCommit",
     "rd_kafka_topic_metadata_update2",
     "rd_kafka_toppar_next_offset_handle",
+    "rd_kafka_mock_partition_log_append",
 ];
 
 /// What reads librdkafka's private structures; each file says why it is C.
@@ -44,6 +45,7 @@ const PRIVATE: &[&str] = &[
     "src/rdk/mock/brokers.c",
     "src/rdk/mock/cluster.c",
     "src/rdk/mock/groups.c",
+    "src/rdk/mock/sequence.c",
     "src/rdk/mock/topics.c",
 ];
 

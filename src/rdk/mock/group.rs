@@ -209,15 +209,15 @@ impl ModernMember<'_> {
     }
 
     /// It is told its assignment, also when it was told before.
-    pub(super) fn start_anew(self) {
+    pub(super) fn start_anew(self, joins: bool) {
         // SAFETY: as above; nothing but the cluster's own thread, which this is, looks at it.
-        unsafe { mock_mmember_start_anew(self) }
+        unsafe { mock_mmember_start_anew(self, joins.into()) }
     }
 
-    /// It is told what has changed since it was told last, be it on another connection.
-    pub(super) fn go_on(self) {
+    /// Its connection may go without it.
+    pub(super) fn keep(self) {
         // SAFETY: as above.
-        unsafe { mock_mmember_go_on(self) }
+        unsafe { mock_mmember_keep(self) }
     }
 
     pub(super) fn target_epoch(self) -> i32 {

@@ -233,19 +233,24 @@ int32_t mock_mmember_epoch(const mmember_t *m) {
         return m->current_member_epoch;
 }
 
-/* The member is told its assignment, as one that joins or tells all of itself. librdkafka would tell it only what has
- * changed, even of one that has given everything up since. */
-void mock_mmember_start_anew(mmember_t *m) {
-        if (m->returned_assignment)
-                rd_kafka_topic_partition_list_destroy(m->returned_assignment);
-        m->returned_assignment = NULL;
+static void forget(rd_kafka_topic_partition_list_t **list) {
+        if (*list)
+                rd_kafka_topic_partition_list_destroy(*list);
+        *list = NULL;
 }
 
-/* The member is told only what changes. librdkafka tells one that comes on a new connection all that it has, Kafka does not:
- * an answer that was lost with the old connection is not given again. */
-void mock_mmember_go_on(mmember_t *m) {
-        if (!m->returned_assignment && m->target_assignment)
-                m->returned_assignment = rd_kafka_topic_partition_list_copy(m->target_assignment);
+/* The member is told its assignment, as one that joins or tells all of itself. librdkafka would tell it only what has
+ * changed, even of one that has given everything up since. One that joins has nothing. */
+void mock_mmember_start_anew(mmember_t *m, int joins) {
+        forget(&m->returned_assignment);
+        if (joins)
+                forget(&m->current_assignment);
+}
+
+/* What the member was told and what it has stay known when its connection has gone. librdkafka forgets both then: it tells
+ * once more what it had told, which Kafka does not, and gives others what the member still has. */
+void mock_mmember_keep(mmember_t *m) {
+        m->conn = NULL;
 }
 
 int32_t mock_mmember_target_epoch(const mmember_t *m) {

@@ -407,6 +407,7 @@ pub(super) fn heartbeat(call: &Call, cluster: &mut Cluster, r: &mut Reader<'_>) 
         let topics = topics_read(cluster, found);
         TOPICS.with_borrow_mut(|all| all.insert(group.clone(), topics));
         if let Some(known) = found.member(&member) {
+            known.keep();
             change_note(&group, &member, |note| {
                 note.client_id = call.client_id();
                 note.client_host = call.client_host();
@@ -460,9 +461,8 @@ fn check(cluster: &mut Cluster, beat: &Heartbeat) -> i16 {
         None if !joins => return code::GROUP_ID_NOT_FOUND,
         Some(group) => match group.member(&beat.member) {
             None if !joins => return code::UNKNOWN_MEMBER_ID,
-            Some(member) if joins || beat.is_full() => member.start_anew(),
-            Some(member) => member.go_on(),
-            None => {}
+            Some(member) if joins || beat.is_full() => member.start_anew(joins),
+            _ => {}
         },
         None => {}
     }

@@ -1,5 +1,5 @@
 /*
- * What brokers.c, cluster.c, topics.c and groups.c share: librdkafka's private headers.
+ * What brokers.c, cluster.c, topics.c, groups.c and sequence.c share: librdkafka's private headers.
  *
  * These give src/rdk/mock/sys.rs access to the state of librdkafka's mock cluster. librdkafka declares that
  * state in private headers only. Compiled against them (build.rs), the compiler checks every structure and every

@@ -22,6 +22,7 @@ mod groups;
 mod members;
 mod offsets;
 mod requests;
+mod sequence;
 mod serve;
 mod sys;
 mod topic;

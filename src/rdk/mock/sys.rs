@@ -199,8 +199,8 @@ extern "C" {
     pub(super) fn mock_mmember_id(m: ModernMember<'_>) -> *const c_char;
     pub(super) fn mock_mmember_instance(m: ModernMember<'_>) -> *const c_char;
     pub(super) fn mock_mmember_epoch(m: ModernMember<'_>) -> i32;
-    pub(super) fn mock_mmember_start_anew(m: ModernMember<'_>);
-    pub(super) fn mock_mmember_go_on(m: ModernMember<'_>);
+    pub(super) fn mock_mmember_start_anew(m: ModernMember<'_>, joins: c_int);
+    pub(super) fn mock_mmember_keep(m: ModernMember<'_>);
     pub(super) fn mock_mmember_target_epoch(m: ModernMember<'_>) -> i32;
     pub(super) fn mock_mmember_regex(m: ModernMember<'_>) -> *const c_char;
     pub(super) fn mock_mmember_topic(
