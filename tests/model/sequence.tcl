@@ -252,6 +252,8 @@ proc ::model::quiet {form how} {
         if {$shared && !$wrote} {
             foreach tp [$world::log tps $world::topics] {Written $tp $how}
             set wrote [clock milliseconds]
+            # Who reads has its time from then on, however long the writers took.
+            set end [expr {$wrote + $within}]
         } elseif {$wrote && $now - $wrote > 300} {
             # Where a reader stands is known by what it is given next.
             set wrote $now
