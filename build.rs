@@ -4,8 +4,8 @@
 use std::path::Path;
 
 /// src/rdk/leader.rs, src/rdk/bound.rs, src/rdk/watch.c, src/rdk/marks.c, src/rdk/seek.c,
-/// src/rdk/stamp.c, src/rdk/window.c, src/rdk/refused.c, src/rdk/topics.c, src/rdk/epoch.c, src/rdk/recreated.c and
-/// src/rdk/mock/sequence.rs say why. (scripts/static reads these lines.)
+/// src/rdk/stamp.c, src/rdk/window.c, src/rdk/refused.c, src/rdk/topics.c, src/rdk/epoch.c, src/rdk/recreated.c,
+/// src/rdk/bump.c and src/rdk/mock/sequence.rs say why. (scripts/static reads these lines.)
 const REPLACED: &[&str] = &[
     "rd_kafka_topic_leader_query0", //
     "rd_kafka_q_pop",
@@ -28,6 +28,8 @@ const REPLACED: &[&str] = &[
     "rd_kafka_topic_metadata_update2",
     "rd_kafka_toppar_next_offset_handle",
     "rd_kafka_mock_partition_log_append",
+    "rd_kafka_idemp_drain_epoch_bump0",
+    "rd_kafka_buf_callback",
 ];
 
 /// What reads librdkafka's private structures; each file says why it is C.
@@ -41,6 +43,7 @@ const PRIVATE: &[&str] = &[
     "src/rdk/topics.c",
     "src/rdk/epoch.c",
     "src/rdk/recreated.c",
+    "src/rdk/bump.c",
     "src/rdk/group.c",
     "src/rdk/mock/brokers.c",
     "src/rdk/mock/cluster.c",
