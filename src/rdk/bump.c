@@ -26,14 +26,16 @@ __attribute__((weak)) void __real_rd_kafka_buf_callback(rd_kafka_t *rk, rd_kafka
                                                         rd_kafka_resp_err_t err, rd_kafka_buf_t *answer,
                                                         rd_kafka_buf_t *request);
 
-/* The partition whose batch has an answer, which this thread looks at. */
+/* The partition whose batch has an answer that this thread looks at, and the broker that the thread is of. */
 static __thread rd_kafka_toppar_t *answered;
+static __thread rd_kafka_broker_t *answering;
 
 /* Runs on the thread that handles an answer, of whatever request. */
 void __wrap_rd_kafka_buf_callback(rd_kafka_t *rk, rd_kafka_broker_t *broker, rd_kafka_resp_err_t err,
                                   rd_kafka_buf_t *answer, rd_kafka_buf_t *request) {
         if (request->rkbuf_reqhdr.ApiKey == RD_KAFKAP_Produce)
                 answered = request->rkbuf_u.Produce.batch.rktp;
+        answering = broker;
         __real_rd_kafka_buf_callback(rk, broker, err, answer, request);
         answered = NULL;
 }
@@ -46,24 +48,26 @@ static rd_bool_t begins_with(const rd_kafka_msgq_t *queue, const rd_kafka_toppar
                rd_kafka_seq_wrap(first->rkm_u.producer.msgid - partition->rktp_eos.epoch_base_msgid) == sequence;
 }
 
-/* Whether the message that the broker waits for is queued to be sent again. */
-static rd_bool_t is_to_come(rd_kafka_toppar_t *partition) {
+/* Whether the message that the broker waits for is queued to be sent again. The queue of what is about to be sent has no
+ * lock: it is its leader's thread's. Where the leader has changed, the answer is its former leader's thread's to handle. */
+static rd_bool_t is_to_come(rd_kafka_toppar_t *partition, const rd_kafka_broker_t *broker) {
         rd_bool_t found;
 
         rd_kafka_toppar_lock(partition);
         found = begins_with(&partition->rktp_msgq, partition, partition->rktp_eos.next_ack_seq) ||
-                begins_with(&partition->rktp_xmit_msgq, partition, partition->rktp_eos.next_ack_seq);
+                (partition->rktp_broker == broker &&
+                 begins_with(&partition->rktp_xmit_msgq, partition, partition->rktp_eos.next_ack_seq));
         rd_kafka_toppar_unlock(partition);
         return found;
 }
 
-/* Runs on a broker's thread, which alone uses rktp_xmit_msgq, or on that of the partition's former leader. */
+/* Runs on a broker's thread, when it handles an answer or has found messages whose time is over. */
 void __wrap_rd_kafka_idemp_drain_epoch_bump0(rd_kafka_t *rk, rd_bool_t allow_txn_abort, rd_kafka_resp_err_t err,
                                              const char *fmt, ...) {
         char why[256];
         va_list words;
 
-        if (err == RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER && answered && is_to_come(answered))
+        if (err == RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER && answered && is_to_come(answered, answering))
                 return;
         va_start(words, fmt);
         rd_vsnprintf(why, sizeof(why), fmt, words);
