@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// src/rdk/leader.rs, src/rdk/bound.rs, src/rdk/watch.c, src/rdk/marks.c, src/rdk/seek.c,
 /// src/rdk/stamp.c, src/rdk/window.c, src/rdk/refused.c, src/rdk/topics.c, src/rdk/epoch.c, src/rdk/recreated.c,
-/// src/rdk/bump.c and src/rdk/mock/sequence.rs say why. (scripts/static reads these lines.)
+/// src/rdk/bump.c, src/rdk/order.c and src/rdk/mock/sequence.rs say why. (scripts/static reads these lines.)
 const REPLACED: &[&str] = &[
     "rd_kafka_topic_leader_query0", //
     "rd_kafka_q_pop",
@@ -30,6 +30,10 @@ const REPLACED: &[&str] = &[
     "rd_kafka_mock_partition_log_append",
     "rd_kafka_idemp_drain_epoch_bump0",
     "rd_kafka_buf_callback",
+    "rd_kafka_toppar_op_fetch_start",
+    "rd_kafka_toppar_op_fetch_stop",
+    "rd_kafka_toppar_op_seek",
+    "rd_kafka_toppars_pause_resume",
 ];
 
 /// What reads librdkafka's private structures; each file says why it is C.
@@ -44,6 +48,7 @@ const PRIVATE: &[&str] = &[
     "src/rdk/epoch.c",
     "src/rdk/recreated.c",
     "src/rdk/bump.c",
+    "src/rdk/order.c",
     "src/rdk/group.c",
     "src/rdk/mock/brokers.c",
     "src/rdk/mock/cluster.c",
