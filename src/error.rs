@@ -134,10 +134,6 @@ impl Raise for Error {
         let (message, code) = self.parts();
         interp.set_error(&message, &code);
     }
-
-    fn interrupts(&self) -> bool {
-        matches!(self, Error::Kafka(e) if e.code == ErrorCode::INTR) && tcl::event::async_pending()
-    }
 }
 
 /// `error TEXT code CODE message DETAIL`.

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Instant;
 
-use super::pump::{check_interrupt, deadline, What};
+use super::pump::{deadline, interruption, What};
 use super::reader::Held;
 use super::reading::{begin, count, next, Found, Reading};
 use super::record::{ArrayElements, Names};
@@ -204,8 +204,8 @@ impl<R: Reading> Batch<R> {
             if self.deadline.is_some_and(|d| Instant::now() >= d) {
                 return self.end();
             }
-            if let Err(e) = check_interrupt(interp) {
-                return Next::Fail(e.into());
+            if let Some(next) = interruption(interp) {
+                return next;
             }
             self.this.core().sleep(&mut self.waiter, self.deadline);
         }

@@ -272,8 +272,10 @@ pub fn linger_on_close<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
 /// number.
 pub fn poll<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
     let timeout = c.args.get(0).map_or(Ok(0), |w| Args::time(w, "timeoutMS"))?;
-    Ok(Flow::Run(ServeTask::new(c.this.clone(), timeout, |over, served| {
-        if over || served > 0 {
+    let this = c.this.clone();
+    Ok(Flow::Run(ServeTask::new(c.this.clone(), timeout, move |over, served| {
+        // A signal's handler may have deleted it.
+        if over || served > 0 || this.state().command_of(this.id()).is_none() {
             Verdict::Done(Some(Obj::int(served as i64)))
         } else {
             Verdict::Wait

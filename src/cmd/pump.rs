@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::core::Core;
 use super::token::Asking;
-use crate::error::{Error, Result};
-use crate::rdk::ErrorCode;
+use crate::error::Error;
 use crate::tcl::event::{async_pending, Waiter};
 use crate::tcl::{Code, Interp, Next, Obj, Task};
 
@@ -199,16 +198,13 @@ pub fn deadline(timeout: i32) -> Option<Instant> {
     u64::try_from(timeout).ok().map(|ms| Instant::now() + Duration::from_millis(ms))
 }
 
-/// Fails when the script was cancelled or an asynchronous handler waits: blocking calls end then.
-pub fn check_interrupt(interp: Interp) -> Result<()> {
-    interp.check_canceled()?;
-    if async_pending() {
-        return Err(Error::kafka(
-            ErrorCode::INTR,
-            "a signal or another asynchronous event is pending",
-        ));
+/// What a task that waits has to do first: it ends when the script was cancelled, and has signals and
+/// limits seen to.
+pub fn interruption(interp: Interp) -> Option<Next> {
+    if let Err(e) = interp.check_canceled() {
+        return Some(Next::Fail(Error::from(e).into()));
     }
-    Ok(())
+    (async_pending() || interp.is_past_limit()).then_some(Next::Attend)
 }
 
 impl<S: Serve> Task for ServeTask<S> {
@@ -246,8 +242,8 @@ impl<S: Serve> Task for ServeTask<S> {
                 Verdict::Until(deadline) => self.deadline = deadline,
                 Verdict::Wait => {}
             }
-            if let Err(e) = check_interrupt(interp) {
-                return Next::Fail(e.into());
+            if let Some(next) = interruption(interp) {
+                return next;
             }
             core.sleep(&mut self.waiter, self.deadline);
         }

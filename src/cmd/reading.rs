@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::encoding::Encoding;
 use super::fields::Field;
-use super::pump::{check_interrupt, deadline, Serve, ServeTask, Verdict};
+use super::pump::{deadline, interruption, Serve, ServeTask, Verdict};
 use super::reader::{Held, Reader};
 use super::token::Asking;
 use crate::error::{Error, Result};
@@ -318,8 +318,8 @@ impl<R: Reading> Task for TimedCallback<R> {
                 self.this.again();
                 return Next::Done(Some(Obj::int(self.calls as i64)));
             }
-            if let Err(e) = check_interrupt(interp) {
-                return Next::Fail(e.into());
+            if let Some(next) = interruption(interp) {
+                return next;
             }
             self.this.core().sleep(&mut self.waiter, self.deadline);
         }

@@ -311,7 +311,8 @@ pub fn call_with<R: Send + 'static>(
 }
 
 /// Runs `op` on a helper thread and waits for it, at most `timeout` milliseconds (and a little, for
-/// librdkafka keeps time itself), serving the client's queue without running Tcl.
+/// librdkafka keeps time itself), serving the client's queue without running Tcl. It is for what
+/// librdkafka does without asking a broker: signals and limits are seen to when the command has ended.
 pub fn block<R: Send + 'static>(
     core: &Core,
     timeout: i32,
@@ -323,6 +324,7 @@ pub fn block<R: Send + 'static>(
         if let Some(result) = wait.look(core) {
             return result;
         }
+        core.interp().check_canceled()?;
         wait.sleep(core);
     }
 }

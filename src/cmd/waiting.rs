@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
 use super::core::Core;
-use super::pump::{check_interrupt, deadline};
+use super::pump::{deadline, interruption};
 use super::token::Asking;
 use super::wait::late_error;
 use crate::error::{Error, Result};
@@ -53,9 +53,6 @@ impl<R> Wait<R> {
             Err(TryRecvError::Empty) => {}
         }
         (self.drain)(core);
-        if let Err(e) = check_interrupt(core.interp()) {
-            return Some(Err(e));
-        }
         let over = self.end.is_some_and(|d| Instant::now() >= d + GRACE);
         over.then(|| Err(core.explain_error(late_error(self.timeout))))
     }
@@ -100,12 +97,19 @@ impl<R: 'static> WaitTask<R> {
 impl<R: 'static> Task for WaitTask<R> {
     fn step(&mut self, interp: Interp, code: Code, words: &mut Vec<Obj>) -> Next {
         self.asking.end(interp, code);
+        if let Some(e) = self.core.refuse() {
+            // A callback or a signal's handler forked, and this is the child.
+            return Next::Fail(e.into());
+        }
         loop {
             if self.asking.begin(&self.core, words) {
                 return Next::Ask;
             }
             if let Some(result) = self.wait.look(&self.core) {
                 return self.end(result);
+            }
+            if let Some(next) = interruption(interp) {
+                return next;
             }
             if let Some(e) = self.core.tokens.hopeless(self.wait.end) {
                 return Next::Fail(e.into());

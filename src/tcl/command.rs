@@ -14,7 +14,7 @@ use super::interp::{c_text, Entry, Interp, Token};
 use super::method::{Call, Flow, Object, Outcome};
 use super::obj::Obj;
 use super::sys::{self, Tcl_Interp, Tcl_Obj};
-use super::task::{drive, raise_panic, Failure, Frame, Raise};
+use super::task::{drive, raise_panic, Frame, Raise};
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
@@ -206,9 +206,6 @@ unsafe fn call<T: Object>(
             Started::Code(sys::TCL_OK)
         }
         Ok(Flow::Run(task)) => Started::Frame(Frame::new(task)),
-        Err(e) if e.interrupts() => {
-            Started::Frame(Frame::new(Box::new(Failure(Some(Box::new(e))))))
-        }
         Err(e) => {
             e.raise(interp);
             let name = words.get(1).map(Obj::str).unwrap_or_default();

@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::{c_char, c_void, CStr, CString};
 use std::rc::Rc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::error::Error;
 use super::guard::guard;
@@ -127,6 +128,25 @@ impl Interp {
             Ok(())
         } else {
             Err(Error::Canceled)
+        }
+    }
+
+    /// Whether a limit of the interpreter (`interp limit`) is passed.
+    pub fn is_past_limit(self) -> bool {
+        // SAFETY: live; the time is ours.
+        unsafe {
+            if sys::limit_exceeded(self.0) != 0 {
+                return true;
+            }
+            if sys::limit_enabled(self.0, sys::TCL_LIMIT_TIME) == 0 {
+                return false;
+            }
+            let mut limit = sys::Tcl_Time { sec: 0, usec: 0 };
+            sys::limit_time(self.0, &mut limit);
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            let now = (now.as_secs().cast_signed(), i64::from(now.subsec_micros()));
+            // Tcl compares so, too (Tcl_LimitCheck).
+            (limit.sec, limit.usec) < now
         }
     }
 

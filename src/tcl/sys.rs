@@ -26,6 +26,9 @@ pub const TCL_CONTINUE: c_int = 4;
 
 pub const TCL_GLOBAL_ONLY: c_int = 1;
 pub const TCL_LEAVE_ERR_MSG: c_int = 0x200;
+/// Kinds of limits of an interpreter (Tcl_LimitTypeEnabled).
+pub const TCL_LIMIT_COMMANDS: c_int = 1;
+pub const TCL_LIMIT_TIME: c_int = 2;
 pub const TCL_EVAL_GLOBAL: c_int = 0x20000;
 
 pub const TCL_TRACE_UNSETS: c_int = 0x40;
@@ -301,6 +304,12 @@ stubs! {
     514 find_namespace(i: *mut Tcl_Interp, name: *const c_char, ctx: *mut Tcl_Namespace, flags: c_int) -> *mut Tcl_Namespace;
     515 find_command(i: *mut Tcl_Interp, name: *const c_char, ns: *mut Tcl_Namespace, flags: c_int) -> Tcl_Command;
     517 command_full_name(i: *mut Tcl_Interp, c: Tcl_Command, o: *mut Tcl_Obj);
+    522 limit_ready(i: *mut Tcl_Interp) -> c_int;
+    523 limit_check(i: *mut Tcl_Interp) -> c_int;
+    524 limit_exceeded(i: *mut Tcl_Interp) -> c_int;
+    528 limit_enabled(i: *mut Tcl_Interp, kind: c_int) -> c_int;
+    533 limit_time(i: *mut Tcl_Interp, t: *mut Tcl_Time);
+    534 limit_granularity(i: *mut Tcl_Interp, kind: c_int) -> c_int;
     538 set_return_options(i: *mut Tcl_Interp, o: *mut Tcl_Obj) -> c_int;
     539 get_return_options(i: *mut Tcl_Interp, code: c_int) -> *mut Tcl_Obj;
     574 append_error_info(i: *mut Tcl_Interp, o: *mut Tcl_Obj);

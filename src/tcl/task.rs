@@ -33,12 +33,6 @@ impl Code {
 /// An error that knows how to become an interpreter's result; the return code is TCL_ERROR.
 pub trait Raise {
     fn raise(&self, interp: Interp);
-
-    /// Whether it says that asynchronous handlers wait (signals, `interp cancel` of another thread).
-    /// They run then, and what they make of it comes before this error.
-    fn interrupts(&self) -> bool {
-        false
-    }
 }
 
 impl<E: Raise + 'static> From<E> for Box<dyn Raise> {
@@ -58,24 +52,15 @@ pub enum Next {
     /// Evaluate a script in the caller's frame. The code comes back, the result stays in the
     /// interpreter.
     Body(Obj),
+    /// Have Tcl see to what it lets wait while no script runs: signals and other asynchronous handlers
+    /// (Tcl_AsyncInvoke), and limits (Tcl_LimitCheck). Only what these throw ends the task.
+    Attend,
     /// The end, with a result.
     Done(Option<Obj>),
     /// The end, with an error.
     Fail(Box<dyn Raise>),
     /// The end; code and result are those that the body left in the interpreter.
     Leave(Code),
-}
-
-/// A task that only fails, for an error that lets asynchronous handlers speak first.
-pub struct Failure(pub Option<Box<dyn Raise>>);
-
-impl Task for Failure {
-    fn step(&mut self, _interp: Interp, _code: Code, _words: &mut Vec<Obj>) -> Next {
-        match self.0.take() {
-            Some(e) => Next::Fail(e),
-            None => Next::Leave(Code::ERROR),
-        }
-    }
 }
 
 /// A piece of work that evaluates Tcl on its way.
@@ -92,21 +77,16 @@ pub struct Frame {
     words: Vec<Obj>,
     body: Option<Obj>,
     calling: bool,
-    /// The error to raise once asynchronous handlers have run.
-    interrupt: Option<Box<dyn Raise>>,
+    attending: bool,
 }
 
 /// What a driver has Tcl do; plain data.
 #[derive(Copy, Clone)]
 enum Plan {
     Finish(c_int),
-    Call {
-        objc: isize,
-        objv: *const *mut Tcl_Obj,
-    },
+    Call { objc: isize, objv: *const *mut Tcl_Obj },
     Body(*mut Tcl_Obj),
-    /// Run asynchronous handlers; the frame keeps the error for when they have nothing to say.
-    Async,
+    Attend,
 }
 
 impl Frame {
@@ -116,17 +96,18 @@ impl Frame {
             words: Vec::new(),
             body: None,
             calling: false,
-            interrupt: None,
+            attending: false,
         }))
     }
 
     fn step(&mut self, interp: Interp, code: Code) -> Plan {
-        if let Some(e) = self.interrupt.take() {
-            // A handler may have failed, or have cancelled the script: both have left their message.
-            if code.is_ok() && interp.check_canceled().is_ok() {
-                e.raise(interp);
+        if std::mem::take(&mut self.attending) {
+            if !code.is_ok() {
+                return Plan::Finish(code.0);
             }
-            return Plan::Finish(sys::TCL_ERROR);
+            if interp.is_deleted() {
+                return Plan::Finish(sys::TCL_ERROR);
+            }
         }
         if self.calling {
             self.calling = false;
@@ -160,9 +141,9 @@ impl Frame {
                 }
                 Plan::Finish(sys::TCL_OK)
             }
-            Next::Fail(e) if e.interrupts() => {
-                self.interrupt = Some(e);
-                Plan::Async
+            Next::Attend => {
+                self.attending = true;
+                Plan::Attend
             }
             Next::Fail(e) => {
                 e.raise(interp);
@@ -210,19 +191,20 @@ pub fn raise_panic(interp: Interp, panic: &str) {
 pub unsafe extern "C-unwind" fn drive(
     interp: *mut Tcl_Interp,
     frame: *mut Frame,
-    code: c_int,
+    mut code: c_int,
 ) -> c_int {
     // Plain data only from here on: Tcl may unwind this frame by force.
-    // SAFETY: by the contract above.
-    match unsafe { step(interp, frame, code) } {
+    let plan = loop {
+        // SAFETY: by the contract above.
+        match unsafe { step(interp, frame, code) } {
+            // SAFETY: as above.
+            Plan::Attend => code = unsafe { attend(interp) },
+            plan => break plan,
+        }
+    };
+    match plan {
         Plan::Finish(code) => code,
-        // SAFETY: handlers run Tcl code; nothing of ours is in this frame. After this plan the next
-        // step is the last.
-        Plan::Async => unsafe {
-            sys::reset_result(interp);
-            let code = sys::async_invoke(interp, sys::TCL_OK);
-            drive(interp, frame, code)
-        },
+        Plan::Attend => sys::TCL_ERROR,
         // SAFETY: the frame keeps the words alive until the next step; Tcl calls `resume` once the
         // evaluation ended, whatever way it ended.
         Plan::Call { objc, objv } => unsafe {
@@ -248,6 +230,54 @@ pub unsafe extern "C-unwind" fn drive(
             );
             sys::nr_eval_obj(interp, script, 0)
         },
+    }
+}
+
+/// Runs asynchronous handlers, and checks the interpreter's limits, whose handlers run, too. What fails leaves
+/// its message as the result.
+///
+/// # Safety
+/// `interp` is live. No frame that owns anything is below: handlers run Tcl code.
+unsafe fn attend(interp: *mut Tcl_Interp) -> c_int {
+    // SAFETY: by the contract above; preserved, the memory stays until the release.
+    unsafe {
+        sys::preserve(interp.cast::<c_void>());
+        sys::reset_result(interp);
+        let mut code = sys::TCL_OK;
+        if sys::async_ready() != 0 {
+            code = sys::async_invoke(interp, sys::TCL_OK);
+        }
+        if code == sys::TCL_OK && sys::interp_deleted(interp) == 0 {
+            code = check_limits(interp);
+        }
+        sys::release(interp.cast::<c_void>());
+        code
+    }
+}
+
+/// # Safety
+/// As for `attend`.
+unsafe fn check_limits(interp: *mut Tcl_Interp) -> c_int {
+    // SAFETY: by the contract above.
+    unsafe {
+        if !Interp::from_ptr(interp).is_past_limit() {
+            return sys::TCL_OK;
+        }
+        // Tcl looks at a limit each so many commands only, and counts these questions.
+        let most = sys::limit_granularity(interp, sys::TCL_LIMIT_COMMANDS)
+            .max(sys::limit_granularity(interp, sys::TCL_LIMIT_TIME));
+        for _ in 0..most {
+            if sys::limit_ready(interp) != 0 && sys::limit_check(interp) != sys::TCL_OK {
+                return sys::TCL_ERROR;
+            }
+        }
+        // A handler may have set the limit further off.
+        if sys::interp_deleted(interp) != 0 || !Interp::from_ptr(interp).is_past_limit() {
+            return sys::TCL_OK;
+        }
+        let text = c"limit exceeded";
+        sys::set_result(interp, sys::new_string(text.as_ptr(), text.count_bytes() as isize));
+        sys::TCL_ERROR
     }
 }
 
@@ -278,7 +308,7 @@ pub unsafe extern "C-unwind" fn run_from_event(interp: *mut Tcl_Interp, frame: *
                 code = sys::eval_objv(interp, objc, objv, sys::TCL_EVAL_GLOBAL);
             },
             // A body has no caller's frame here, and nothing blocks: no task of an event asks.
-            Plan::Body(_) | Plan::Async => code = sys::TCL_ERROR,
+            Plan::Body(_) | Plan::Attend => code = sys::TCL_ERROR,
         }
     }
     // SAFETY: pairs with the preserve above.
