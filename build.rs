@@ -36,6 +36,10 @@ const REPLACED: &[&str] = &[
     "rd_kafka_toppars_pause_resume",
 ];
 
+/// Functions that the package replaces on Linux, for all of its C code (src/rdk/descriptors.c). A program that is
+/// linked with the package (scripts/static) keeps its own.
+const FILES: &[&str] = &["pipe", "accept", "close", "rd_kafka_socket_cb_linux"];
+
 /// What reads librdkafka's private structures; each file says why it is C.
 const PRIVATE: &[&str] = &[
     "src/rdk/watch.c",
@@ -49,6 +53,7 @@ const PRIVATE: &[&str] = &[
     "src/rdk/recreated.c",
     "src/rdk/bump.c",
     "src/rdk/order.c",
+    "src/rdk/descriptors.c",
     "src/rdk/group.c",
     "src/rdk/mock/brokers.c",
     "src/rdk/mock/cluster.c",
@@ -66,12 +71,19 @@ fn main() {
             println!("cargo:rustc-cdylib-link-arg=-Wl,--wrap={name}");
         }
     }
+    if std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "linux") {
+        for name in FILES {
+            println!("cargo:rustc-cdylib-link-arg=-Wl,--wrap={name}");
+        }
+    }
     // The build script of rdkafka-sys names the folder in which it has built librdkafka.
     let root = std::env::var("DEP_RDKAFKA_ROOT").expect("rdkafka-sys names librdkafka's folder");
     let root = Path::new(&root);
     let mut build = cc::Build::new();
     build.include(root.join("src")).warnings(false);
-    for name in PRIVATE.iter().chain(&["src/rdk/topics.h", "src/rdk/mock/mock.h"]) {
+    for name in
+        PRIVATE.iter().chain(&["src/rdk/topics.h", "src/rdk/descriptors.h", "src/rdk/mock/mock.h"])
+    {
         println!("cargo:rerun-if-changed={name}");
     }
     build.files(PRIVATE);

@@ -21,6 +21,7 @@ use tcl::Interp;
 pub unsafe extern "C" fn Kafka_Init(interp: *mut Tcl_Interp) -> c_int {
     install_hook();
     stay_loaded();
+    remember_stderr();
     let done = guard(|| {
         // SAFETY: Tcl hands over a live interpreter.
         unsafe { sys::init(interp) }.then(|| {
@@ -64,6 +65,12 @@ pub unsafe extern "C" fn Kafka_Unload(interp: *mut Tcl_Interp, _flags: c_int) ->
         cmd::refuse_unload(unsafe { Interp::from_ptr(interp) });
     });
     sys::TCL_ERROR
+}
+
+/// Lines go to what stderr is when the package is loaded, and nowhere else.
+fn remember_stderr() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(rdk::adopt_stderr);
 }
 
 /// Keeps the library mapped until the process is gone. A Tcl that finalises all it has (a program

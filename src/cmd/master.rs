@@ -18,7 +18,7 @@ use super::settings::Settings;
 use super::store::Store;
 use super::subscriber::Subscriber;
 use crate::error::{Error, Result};
-use crate::rdk::{Client, ErrorCode, Events, Kind, Partitioner};
+use crate::rdk::{self, Client, ErrorCode, Events, Kind, Partitioner};
 use crate::tcl::command::{self, new_id};
 use crate::tcl::{Args, Call, Flow, Obj, Object, Outcome, Prefix, Row, Slot, State, Table};
 
@@ -342,6 +342,7 @@ fn logger_syslog(c: &C<'_>) -> Out {
 
 /// `logger stderr`
 fn logger_stderr(c: &C<'_>) -> Out {
+    rdk::adopt_stderr();
     choose(c, Choice::Stderr)
 }
 

@@ -20,6 +20,10 @@ use std::time::Duration;
 
 static GENERATION: AtomicU32 = AtomicU32::new(0);
 
+unsafe extern "C" {
+    fn kafka_leave_descriptors();
+}
+
 /// A lock that the forking thread holds while it forks.
 pub type Held = Box<dyn Any>;
 
@@ -95,6 +99,8 @@ unsafe extern "C" fn in_parent() {
 unsafe extern "C" fn in_child() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
     super::reaper::forget_all();
+    // SAFETY: no arguments; it is made for this place.
+    unsafe { kafka_leave_descriptors() };
     release();
     // The threads that resolved are not here.
     *RESOLVERS.lock().unwrap_or_else(PoisonError::into_inner) = 0;

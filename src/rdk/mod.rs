@@ -34,6 +34,7 @@ mod registry;
 mod revive;
 mod sasl;
 mod secrets;
+mod stderr;
 mod topic;
 mod trust;
 mod txn;
@@ -72,6 +73,7 @@ pub use queue::{live_wakes, Queue, Wake};
 pub use reaper::{live_clients, wait_destroyed};
 pub use sasl::TokenSource;
 pub use secrets::{is_secret, redact};
+pub use stderr::{adopt_stderr, to_stderr};
 pub use topic::{live_topics, Record, Topic};
 pub use trust::has_default_trust;
 
@@ -79,24 +81,6 @@ pub use trust::has_default_trust;
 pub fn version() -> String {
     // SAFETY: returns a pointer to a static string.
     unsafe { ptr::string(raw::rd_kafka_version_str()) }
-}
-
-/// Writes a line to stderr, whole. Not through `std::io::stderr`: a thread that waits in there for
-/// whoever reads stderr holds a lock, which a child forked meanwhile would never get.
-pub fn to_stderr(mut line: String) {
-    line.push('\n');
-    let mut rest = line.as_bytes();
-    while !rest.is_empty() {
-        // SAFETY: as many bytes as the slice has.
-        let n = unsafe { libc::write(2, rest.as_ptr().cast(), rest.len()) };
-        match usize::try_from(n) {
-            Ok(n) => rest = &rest[n.min(rest.len())..],
-            Err(_) if std::io::Error::last_os_error().kind() == std::io::ErrorKind::Interrupted => {
-            }
-            // A closed stderr is no reason to fail; there is nowhere else to say so.
-            Err(_) => return,
-        }
-    }
 }
 
 /// What librdkafka was built with, such as `ssl` and `zstd` (the property

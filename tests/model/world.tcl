@@ -48,7 +48,8 @@ proc ::model::world::writers {} {
     foreach name {writer transactor} {
         if {[info exists $name] && [set $name] ne ""} {[set $name] delete}
     }
-    set master [master linger.ms 0]
+    # What is sent again, as its answer was lost with a broker, is there once.
+    set master [master linger.ms 0 enable.idempotence true]
     set writer [$master producer_creator #auto]
     set transactor ""
     $master delete

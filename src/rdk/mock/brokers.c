@@ -7,6 +7,7 @@
  */
 
 #include "mock.h"
+#include "../descriptors.h"
 #include <errno.h>
 #include <fcntl.h>
 
@@ -58,6 +59,8 @@ static void hang_up(conn_t *conn) {
 /* A socket that is bound to the broker's address; -1 with errno set if there is none. */
 static int bound_socket(const rd_kafka_mock_broker_t *b) {
         int on = 1, error, fd = socket(AF_INET, SOCK_STREAM, IPPROTO_TCP);
+
+        kafka_note_descriptor(fd);
         if (fd == -1)
                 return -1;
         if (fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
