@@ -2,6 +2,7 @@
 //! allowed, and where the property belongs.
 
 use crate::rdk::{self, properties, ErrorCode, Property};
+use crate::tcl::near::distance;
 
 /// Properties of the Java clients that files and examples have, and what stands here instead.
 const JAVA: &[(&str, &str)] = &[
@@ -102,27 +103,6 @@ fn nearest<'a>(key: &str, all: impl Iterator<Item = &'a Property> + Clone) -> Ve
     found.into_iter().take_while(|(d, _)| *d <= best + 2).take(NAMES).map(|(_, n)| n).collect()
 }
 
-/// How many characters have to be inserted, left out, replaced or swapped with the next.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut before: Vec<usize> = Vec::new();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for i in 1..=a.len() {
-        let mut next = vec![i];
-        for j in 1..=b.len() {
-            let mut cost = (row[j] + 1)
-                .min(next[j - 1] + 1)
-                .min(row[j - 1] + usize::from(a[i - 1] != b[j - 1]));
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                cost = cost.min(before[j - 2] + 1);
-            }
-            next.push(cost);
-        }
-        before = std::mem::replace(&mut row, next);
-    }
-    row[b.len()]
-}
-
 /// What a property takes, unless librdkafka has said it.
 fn allowed(key: &str, detail: &str) -> Option<String> {
     let property = properties().iter().find(|p| p.name == key)?;
@@ -145,22 +125,6 @@ mod tests {
 
     fn near(key: &str) -> Vec<&str> {
         nearest(key, properties().iter())
-    }
-
-    #[test]
-    fn distances() {
-        for (a, b, want) in [
-            ("", "", 0),
-            ("abc", "abc", 0),
-            ("abc", "", 3),
-            ("abc", "abd", 1),
-            ("abc", "acb", 1),
-            ("abc", "xabc", 1),
-            ("client.id", "cleint.di", 2),
-        ] {
-            assert_eq!(distance(a, b), want, "{a} {b}");
-            assert_eq!(distance(b, a), want, "{b} {a}");
-        }
     }
 
     #[test]

@@ -110,7 +110,8 @@ impl<R: Reading> Batch<R> {
                 Some(self.end())
             }
             Code::ERROR => {
-                interp.add_error_info("\n    (\"consume_batch\" body)");
+                let line = interp.error_line();
+                interp.add_error_info(&format!("\n    (\"consume_batch\" body line {line})"));
                 Some(self.leave(code))
             }
             other => Some(self.leave(other)),

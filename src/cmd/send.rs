@@ -11,7 +11,7 @@ use super::outlet;
 use super::partition::{self, Choice};
 use super::producer::Producer;
 use super::pump::{deadline, Serve, ServeTask, Verdict};
-use super::wait;
+use super::wait::{self, Manner};
 use crate::error::{Error, Result};
 use crate::rdk::{self, ErrorCode, Topic};
 use crate::tcl::{Args, Call, Flow, Obj, Outcome, Prefix};
@@ -410,10 +410,15 @@ pub fn writable(c: &C<'_>) -> Out {
 }
 
 /// `purge ?-queue? ?-inflight?`: drops the messages that wait in the queue, those on their way to a
-/// broker, or (without a flag) both. Their reports follow.
+/// broker, or (without a flag) both. Their reports follow. It waits for librdkafka's threads: what is queued
+/// afterwards is not dropped.
 pub fn purge(c: &C<'_>) -> Out {
     let (queue, inflight) = (c.args.opt("-queue").is_some(), c.args.opt("-inflight").is_some());
     let both = !queue && !inflight;
-    c.this.core().client.purge(queue || both, inflight || both)?;
-    Ok(Flow::Empty)
+    wait::call(
+        c.this.core(),
+        Manner::waits(QUERY),
+        move |client| client.purge_and_wait(queue || both, inflight || both),
+        |()| Ok(Obj::empty()),
+    )
 }

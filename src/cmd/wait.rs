@@ -193,6 +193,11 @@ impl Manner {
 }
 
 impl Manner {
+    /// Waits so long, in milliseconds.
+    pub fn waits(timeout: i32) -> Manner {
+        Manner { timeout, command: None, kept: false }
+    }
+
     /// As `from`, for a row that also takes the time as its first, optional word.
     pub fn timed(args: &Args<'_>, default: i32) -> Result<Manner> {
         let default = args.get(0).map_or(Ok(default), |w| Args::time(w, "timeoutMS"))?;

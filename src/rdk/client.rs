@@ -296,17 +296,25 @@ impl Client {
     /// `PURGE_QUEUE` and `PURGE_INFLIGHT`. Doesn't wait for the broker threads that do
     /// it: the reports tell (`rd_kafka_purge` with `NON_BLOCKING`).
     pub fn purge(&self, queue: bool, inflight: bool) -> Result<()> {
-        let mut flags: c_int = 0;
+        self.purge_with(queue, inflight, raw::PURGE_F_NON_BLOCKING)
+    }
+
+    /// As `purge`, and waits until each broker's thread has done it: what is queued from then on is not purged.
+    /// A thread that connects or looks up a name does it when it has ended that.
+    pub fn purge_and_wait(&self, queue: bool, inflight: bool) -> Result<()> {
+        self.purge_with(queue, inflight, 0)
+    }
+
+    fn purge_with(&self, queue: bool, inflight: bool, mut flags: c_int) -> Result<()> {
+        if !queue && !inflight {
+            return Ok(());
+        }
         if queue {
             flags |= raw::PURGE_F_QUEUE;
         }
         if inflight {
             flags |= raw::PURGE_F_INFLIGHT;
         }
-        if flags == 0 {
-            return Ok(());
-        }
-        flags |= raw::PURGE_F_NON_BLOCKING;
         // SAFETY: the handle is valid.
         ErrorCode(unsafe { raw::rd_kafka_purge(self.as_ptr(), flags) }).ok()
     }

@@ -43,7 +43,9 @@ impl Error {
         match self {
             Error::WrongArgs(usage) => format!("wrong # args: should be \"{usage}\""),
             Error::BadWord { kind, word, choices } => {
-                format!("bad {kind} \"{word}\": must be {}", one_of(choices))
+                let near = super::near::nearest(word, choices);
+                let hint = near.map(|n| format!("; did you mean \"{n}\"?")).unwrap_or_default();
+                format!("bad {kind} \"{word}\": must be {}{hint}", one_of(choices))
             }
             Error::Argument { message } => message.clone(),
             Error::NotBytes { what, ch, index } => format!(
@@ -79,6 +81,10 @@ mod tests {
         assert_eq!(
             Error::bad_word("option", "x", ["a", "b"]).message(),
             "bad option \"x\": must be a or b"
+        );
+        assert_eq!(
+            Error::bad_word("option", "flsh", ["poll", "flush"]).message(),
+            "bad option \"flsh\": must be poll or flush; did you mean \"flush\"?"
         );
         assert_eq!(
             Error::NotBytes { what: "payload".into(), ch: 0x65E5, index: 0 }.message(),

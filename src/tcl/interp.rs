@@ -109,6 +109,12 @@ impl Interp {
         }
     }
 
+    /// The line of the body whose evaluation has just failed (Tcl_GetErrorLine).
+    pub fn error_line(self) -> i32 {
+        // SAFETY: live.
+        unsafe { sys::error_line(self.0) }
+    }
+
     pub fn add_error_info(self, text: &str) {
         let o = Obj::text(text);
         // SAFETY: live; the value is read only.

@@ -13,6 +13,7 @@ pub mod guard;
 pub mod interp;
 pub mod list;
 pub mod method;
+pub mod near;
 pub mod obj;
 pub mod resources;
 pub mod sys;

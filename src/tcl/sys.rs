@@ -318,6 +318,7 @@ stubs! {
     584 nr_eval_obj(i: *mut Tcl_Interp, o: *mut Tcl_Obj, flags: c_int) -> c_int;
     587 nr_add_callback(i: *mut Tcl_Interp, f: NRPostProc, d0: *mut c_void, d1: *mut c_void, d2: *mut c_void, d3: *mut c_void);
     588 nr_call_proc(i: *mut Tcl_Interp, f: ObjCmdProc, data: *mut c_void, objc: c_int, objv: *const *mut Tcl_Obj) -> c_int;
+    605 error_line(i: *mut Tcl_Interp) -> c_int;
     609 background_exception(i: *mut Tcl_Interp, code: c_int);
 }
 
