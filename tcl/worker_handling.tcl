@@ -52,6 +52,11 @@ oo::define ::kafka::Worker {
                 my Handled $tp $generation $messages [lindex $answer 1]
                 return
             }
+            # It will not be there the next time either.
+            if {[my Missing $answer]} {
+                my Fail {*}[lrange $answer 1 end]
+                return
+            }
             incr attempt
             if {$attempt > [dict get $Options -retries]} break
             set delay [expr {min([dict get $Options -max_backoff],
@@ -107,6 +112,15 @@ oo::define ::kafka::Worker {
             set words "ok; acknowledge with ack"
         }
         ::kafka::worker::Failed "the handler returned \"$result\": must be $words"
+    }
+
+    # Missing answer -- whether the handler failed for want of its own command.
+    method Missing {answer} {
+        lassign $answer - - options
+        if {![dict exists $options -errorcode]} {return 0}
+        set command [lindex [dict get $Options -handler] 0]
+        expr {[dict get $options -errorcode] eq [list TCL LOOKUP COMMAND $command]
+            && [namespace eval :: [list namespace which -command $command]] eq ""}
     }
 
     # Bury messages text options attempts -- to the dead letter topic, with headers that say where

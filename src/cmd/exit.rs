@@ -8,7 +8,7 @@ use std::sync::Once;
 use super::core::Lingering;
 use super::live::{self, Whose};
 use crate::rdk;
-use crate::tcl::{event, Interp, State};
+use crate::tcl::{event, repeats, Interp, State};
 
 thread_local! {
     static THREAD: Cell<bool> = const { Cell::new(false) };
@@ -29,6 +29,9 @@ pub fn init(interp: Interp) {
     PROCESS.call_once(|| {
         event::on_process_exit(|| {
             ENDING.store(true, Ordering::Release);
+            STATES.with_borrow(|all| {
+                all.iter().filter_map(Weak::upgrade).for_each(|s| say_untold(&s))
+            });
             live::finish(&Whose::Process);
         });
         rdk::across_fork(live::hold);
@@ -61,7 +64,15 @@ fn thread_end() {
     }
 }
 
+/// What failed in callbacks and was only counted.
+fn say_untold(state: &State) {
+    for text in repeats::untold(state) {
+        rdk::to_stderr(format!("kafka: {text}"));
+    }
+}
+
 fn interp_end(state: &State) {
+    say_untold(state);
     live::finish(&Whose::Interp(state.interp.ptr() as usize));
     state.data::<Lingering>().clear();
 }

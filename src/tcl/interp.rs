@@ -115,6 +115,22 @@ impl Interp {
         unsafe { sys::error_line(self.0) }
     }
 
+    /// The `-errorcode` of the error that is the result.
+    pub fn error_code(self) -> Obj {
+        // SAFETY: live interpreter; the options are ours once they have a reference of ours, and the value
+        // found is one of theirs.
+        unsafe {
+            let options = Obj::borrow(sys::get_return_options(self.0, sys::TCL_ERROR));
+            let key = Obj::text("-errorcode");
+            let mut value = std::ptr::null_mut();
+            sys::dict_get(std::ptr::null_mut(), options.ptr(), key.ptr(), &mut value);
+            if value.is_null() {
+                return Obj::text("NONE");
+            }
+            Obj::borrow(value)
+        }
+    }
+
     pub fn add_error_info(self, text: &str) {
         let o = Obj::text(text);
         // SAFETY: live; the value is read only.

@@ -15,6 +15,7 @@ pub mod list;
 pub mod method;
 pub mod near;
 pub mod obj;
+pub mod repeats;
 pub mod resources;
 pub mod sys;
 pub mod task;

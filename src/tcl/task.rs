@@ -13,6 +13,7 @@ use std::ptr;
 use super::guard::guard;
 use super::interp::Interp;
 use super::obj::Obj;
+use super::repeats;
 use super::sys::{self, Tcl_Interp, Tcl_Obj};
 
 /// How an evaluation ended: Tcl's return code.
@@ -44,7 +45,7 @@ impl<E: Raise + 'static> From<E> for Box<dyn Raise> {
 /// What a task wants next.
 pub enum Next {
     /// Call the words that the task put together, at global level. An error goes to the background
-    /// error handler; the task learns the code only.
+    /// error handler ([`repeats`]); the task learns the code only.
     Call,
     /// As `Call`, for a callback that is asked something: its result or its error stays in the
     /// interpreter, and the task reads it at its next step.
@@ -112,7 +113,7 @@ impl Frame {
         if self.calling {
             self.calling = false;
             if !code.is_ok() && !interp.is_deleted() {
-                interp.background_error(code.0);
+                repeats::report(interp, code, &self.words);
             }
         }
         self.words.clear();
