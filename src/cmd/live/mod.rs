@@ -285,8 +285,15 @@ pub fn finish(whose: &Whose) {
             live.logger.say(4, "CLOSE", &live.name, e.code.text());
         }
     }
+    let mut silent = true;
     while !open.is_empty() {
         let now = Instant::now();
+        if silent && now >= start + SILENCE {
+            silent = false;
+            for (live, _) in &open {
+                say_wait(live, live.deadline(start).map(|d| d.saturating_duration_since(now)));
+            }
+        }
         open.retain_mut(|(live, failed)| {
             let done = live.serve_end(failed);
             let over = live.deadline(start).is_some_and(|d| now >= d);
@@ -306,13 +313,34 @@ pub fn finish(whose: &Whose) {
     }
 }
 
+/// An end that takes longer than this says what it waits for. Most take some milliseconds, and a program that says
+/// something on stderr has failed, for `exec`.
+const SILENCE: Duration = Duration::from_millis(300);
+
+/// Says on stderr and in the log for how many messages an end waits, and for how long at the most.
+fn say_wait(live: &Live, left: Option<Duration>) {
+    let open = live.undelivered();
+    // Where hardly any time is left, what is lost is said in a moment.
+    if open == 0 || !matches!(live.end, End::Delivery) || left.is_some_and(|l| l < SILENCE / 3) {
+        return;
+    }
+    let most = left.map_or("until they are delivered or have failed".to_owned(), |left| {
+        format!("for {} ms at the most (linger_on_close)", left.as_millis())
+    });
+    say(live, 4, "END", format!("the end of {} waits for {open} message(s) {most}", live.name));
+}
+
 /// Says on stderr and in the log how many messages were lost, if any.
 pub fn say_lost(live: &Live, lost: usize) {
     if lost == 0 || !matches!(live.end, End::Delivery) {
         return;
     }
-    let mut text =
-        format!("{lost} message(s) of {} could not be delivered before the end", live.name);
+    let text = format!("{lost} message(s) of {} could not be delivered before the end", live.name);
+    say(live, 3, "LOST", text);
+}
+
+/// Says it, with what the brokers said last.
+fn say(live: &Live, level: i32, facility: &str, mut text: String) {
     if let Some(told) = live.logger.faults.tell() {
         text += &format!("; last errors of brokers: {told}");
     } else if live.client.cluster_id(0).is_none() {
@@ -321,7 +349,7 @@ pub fn say_lost(live: &Live, lost: usize) {
     }
     rdk::to_stderr(format!("kafka: {text}"));
     if !matches!(live.logger.sink(), super::logger::Sink::Stderr) {
-        live.logger.say(3, "LOST", &live.name, text);
+        live.logger.say(level, facility, &live.name, text);
     }
 }
 
