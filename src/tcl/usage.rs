@@ -21,9 +21,15 @@ struct Opt {
 
 #[derive(Debug, PartialEq, Eq)]
 enum Part {
-    Word { optional: bool },
+    Word {
+        optional: bool,
+    },
+    /// An optional word that is data.
+    Data,
     Options,
-    Rest { min: usize },
+    Rest {
+        min: usize,
+    },
 }
 
 /// A signature, read.
@@ -70,6 +76,8 @@ impl Usage {
                 Token::Optional(inner) if inner.ends_with("...") => {
                     parts.push(Part::Rest { min: 0 });
                 }
+                // A key is data: any word may be one.
+                Token::Optional("key") => parts.push(Part::Data),
                 Token::Optional(_) => parts.push(Part::Word { optional: true }),
                 Token::Word(_) => {
                     if matches!(tokens.peek(), Some(Token::Word("..."))) {
@@ -81,13 +89,14 @@ impl Usage {
                 }
             }
         }
-        let words = parts.iter().filter(|p| matches!(p, Part::Word { .. })).count();
+        let words = parts.iter().filter(|p| matches!(p, Part::Word { .. } | Part::Data)).count();
         if words > MAX_WORDS || options.len() > MAX_OPTIONS {
             return Err(format!("too many words or options: {text}"));
         }
         let required = |p: &&Part| matches!(p, Part::Word { optional: false });
         let lead = parts.iter().take_while(required).count();
-        let rest = |p: &Part| !matches!(p, Part::Word { optional: true } | Part::Options);
+        let rest =
+            |p: &Part| !matches!(p, Part::Word { optional: true } | Part::Data | Part::Options);
         let lead = (!parts[lead..].iter().any(rest)).then_some(lead);
         Ok(Usage { text, parts, options, lead })
     }
@@ -136,9 +145,12 @@ impl Usage {
                     at += 1;
                     word += 1;
                 }
-                Part::Word { optional: true } => {
+                Part::Word { optional: true } | Part::Data => {
+                    let data = matches!(part, Part::Data);
                     let take = match later.first() {
-                        Some(Part::Options) if spare == 1 && self.is_option(&words[at]) => {
+                        Some(Part::Options)
+                            if spare == 1 && !data && self.is_option(&words[at]) =>
+                        {
                             return Err(wrong());
                         }
                         Some(Part::Options) if self.options.iter().all(|o| o.value) => {
@@ -232,6 +244,7 @@ impl Usage {
         let mut max = Some(0);
         for part in &self.parts {
             match part {
+                Part::Data => max = max.map(|m| m + 1),
                 Part::Word { optional } => {
                     min += usize::from(!optional);
                     max = max.map(|m| m + 1);
