@@ -209,8 +209,9 @@ impl Usage {
                 return Ok(at + 1);
             }
             let Some(i) = self.options.iter().position(|o| o.name.as_bytes() == raw) else {
-                // Where only options may stand, or a word looks like one, it is a wrong one.
-                if open || raw.starts_with(b"-") {
+                // Where only options may stand, or a word looks like one, it is a wrong one. A list of several
+                // elements does not: a topic may be called -x.
+                if open || raw.starts_with(b"-") && !raw.contains(&b' ') {
                     let names = self.options.iter().map(|o| o.name);
                     return Err(Error::bad_word("option", &words[at].str(), names));
                 }
