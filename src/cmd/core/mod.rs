@@ -191,7 +191,7 @@ impl Core {
         self.live.set_bell(source.clone());
         self.logger.set_source(source.clone());
         self.calls.set_source(source.clone());
-        self.hope.begin(&source);
+        self.begin_hope(&source);
         self.main.enable_wake(bell.clone());
         self.tokens.open(bell.twin());
         let bell = self.doorbell.get_or_init(|| bell).clone();
