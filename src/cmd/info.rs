@@ -41,9 +41,9 @@ fn ask(
     let op = move |client: &Arc<Client>| {
         let all = client.metadata(TopicSel::All, left())?;
         let named = match topic {
-            // Asking for a topic by name has a broker create it that does so; the listing does not.
+            // The listing has no topics that the user may not see; the answer to a name says so.
             Some(name) if !all.topics.iter().any(|t| t.name == name) => {
-                Some(client.metadata_topic(&name, left())?)
+                Some(client.describe_topic(&name, left())?)
             }
             _ => None,
         };

@@ -22,7 +22,7 @@ pub fn metadata<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
         c.this.core(),
         manner,
         move |client| match &topic {
-            Some(name) => client.metadata_topic(name, timeout),
+            Some(name) => client.describe_topic(name, timeout),
             None => client.metadata(TopicSel::All, timeout),
         },
         |m| Ok(metadata_dict(&m)),
