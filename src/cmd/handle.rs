@@ -190,7 +190,7 @@ pub fn info_brokers<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
 pub fn info_partitions<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
     let topic = tps::parse_topic(c.args.at(0)?)?;
     let number = |n: i32| Obj::int(n.into());
-    info::partitions(core(c), &topic, Manner::from(&c.args, QUERY)?, number)
+    info::partitions(core(c), &topic, Manner::from(&c.args, QUERY)?, false, number)
 }
 
 /// `meta refresh ?-timeout ms? ?-command prefix?`
