@@ -55,6 +55,7 @@ const PRIVATE: &[&str] = &[
     "src/rdk/order.c",
     "src/rdk/descriptors.c",
     "src/rdk/group.c",
+    "src/rdk/known.c",
     "src/rdk/mock/brokers.c",
     "src/rdk/mock/cluster.c",
     "src/rdk/mock/groups.c",

@@ -9,8 +9,8 @@
 #
 # Behind these commands stand ordinary objects, made when they are first needed:
 # ::kafka::master, ::kafka::producer and ::kafka::consumer. A script may configure
-# them between the steps, or delete them; the next call makes a new one. That is
-# why no flags say what is set up: only the commands themselves are looked at.
+# them between the steps, or delete them; the next call makes a new one. What is
+# set up is seen by the commands themselves; KafkaTcl's flags tell the same.
 #
 # A call that fails leaves things as they were: objects that it made on the way
 # are deleted again, and the broker list is the one from before.
@@ -90,8 +90,13 @@ apply {{index} {
 namespace eval ::kafka::easy {
     # Subscribers made by kafka::subscriber that still exist, for teardown.
     variable subscribers {}
-    # The bootstrap.servers that kafka::subscriber has left in the master.
+    # The bootstrap.servers that this interface has left in the master.
     variable configured ""
+    # Whether a script has named brokers: the default is no reason to configure it.
+    variable named 0
+    # Objects that are to be made anew, by type: the script has set their flag to 0.
+    variable anew
+    array set anew {}
     # kafka::await: the last id, and id -> coroutine and, once it is there, answer.
     variable awaits 0
     variable awaiting
@@ -252,6 +257,8 @@ proc ::kafka::teardown {} {
     }
     set brokers 127.0.0.1
     set easy::configured ""
+    set easy::named 0
+    array unset easy::anew
     logger "torn down"
 
     if {$failure ne ""} {
@@ -270,16 +277,24 @@ proc ::kafka::easy::Exists {command} {
 # those of the three shared objects that it has made, put back the broker list
 # and pass the error on as if the caller had thrown it.
 proc ::kafka::easy::Attempt {script} {
-    set brokersBefore $::kafka::brokers
+    variable configured
+    variable named
+    set before [list $::kafka::brokers $configured $named]
     set missing {}
     foreach object {::kafka::consumer ::kafka::producer ::kafka::master} {
         if {![Exists $object]} {lappend missing $object}
+    }
+    if {"::kafka::master" ni $missing} {
+        set bootstrap [::kafka::master config bootstrap.servers]
     }
     if {[catch {uplevel 1 $script} result options]} {
         foreach object $missing {
             if {[Exists $object]} {catch {$object delete}}
         }
-        set ::kafka::brokers $brokersBefore
+        if {[info exists bootstrap] && [::kafka::master config bootstrap.servers] ne $bootstrap} {
+            ::kafka::master config bootstrap.servers $bootstrap
+        }
+        lassign $before ::kafka::brokers configured named
         # Through this proc and its caller: the error then comes from the line of
         # the script that called the easy interface.
         return -options [dict incr options -level 2] $result
@@ -308,6 +323,7 @@ proc ::kafka::easy::Options {command fixed words} {
 proc ::kafka::easy::SetBrokers {list} {
     Bootstrap $list
     set ::kafka::brokers $list
+    variable named 1
     return
 }
 
@@ -330,19 +346,72 @@ proc ::kafka::easy::Bootstrap {list} {
     return [join $hosts ,]
 }
 
-# NeedMaster -- make ::kafka::master unless it exists.
+# NeedMaster -- make ::kafka::master unless it is set up, and let it know the brokers
+# that a script has named, so that whatever it makes does. (KafkaTcl's knew
+# them from the first kafka::subscriber on.) The script's own stay.
 proc ::kafka::easy::NeedMaster {} {
-    if {![Exists ::kafka::master]} {
+    variable configured
+    variable named
+    if {![IsSetUp master]} {
         ::kafka::kafka create ::kafka::master
+        Made master
+        set configured ""
         ::kafka::logger "made ::kafka::master"
+    }
+    if {$named || $::kafka::brokers ne "127.0.0.1"} {
+        set bootstrap [Bootstrap $::kafka::brokers]
+        if {[::kafka::master config bootstrap.servers] in [list "" $configured]} {
+            ::kafka::master config bootstrap.servers $bootstrap
+            set configured $bootstrap
+        }
     }
     return
 }
 
+# IsSetUp type -- whether the shared object of that type is there to be used.
+proc ::kafka::easy::IsSetUp {type} {
+    variable anew
+    expr {[Exists ::kafka::$type] && ![info exists anew($type)]}
+}
+
+# Made type -- the shared object of that type has been made.
+proc ::kafka::easy::Made {type} {
+    variable anew
+    unset -nocomplain anew($type)
+}
+
+# Flag type name index operation -- a trace of KafkaTcl's flags.
+proc ::kafka::easy::Flag {type name index operation} {
+    variable anew
+    set flag ::kafka::${type}IsSetup
+    if {$operation eq "write"} {
+        if {[string is false -strict [set $flag]]} {
+            set anew($type) 1
+        } else {
+            Made $type
+        }
+    }
+    set $flag [IsSetUp $type]
+    return
+}
+
+# KafkaTcl's flags masterIsSetup, producerIsSetup and consumerIsSetup: 1 while the
+# command exists. A script that writes 0 has the next call that needs the object
+# make a new one in its place, as there.
+apply {{} {
+    foreach type {master producer consumer} {
+        set flag ::kafka::${type}IsSetup
+        # The package may be loaded again.
+        if {[info exists $flag]} {continue}
+        set $flag 0
+        trace add variable $flag {read write} [list ::kafka::easy::Flag $type]
+    }
+}}
+
 # NeedHandle producer|consumer -- make that handle, connected to the brokers,
 # unless it exists.
 proc ::kafka::easy::NeedHandle {type} {
-    if {[Exists ::kafka::$type]} {return}
+    if {[IsSetUp $type]} {return}
     NeedMaster
     variable configured
     set brokers [Bootstrap $::kafka::brokers]
@@ -359,6 +428,7 @@ proc ::kafka::easy::NeedHandle {type} {
         ::kafka::master ${type}_creator ::kafka::$type
         ::kafka::$type add_brokers $brokers
     }
+    Made $type
     ::kafka::logger "made ::kafka::$type with brokers $::kafka::brokers"
     return
 }

@@ -31,8 +31,8 @@ namespace eval all {
     variable defaultJobs 6
     # The slowest files, slowest first: one that begins last would keep the others waiting at the end.
     variable slowest {
-        model manual processed lifetimes groups topic_consumer transactions fenced kafkat rebalance leaving
-        embed outages demos kills steering faults chaos answers worker leaks oo kcat first errors
+        model manual processed lifetimes groups topic_consumer transactions fenced kafkat first rebalance leaving
+        embed outages demos kills steering faults chaos answers worker leaks oo kcat errors
     }
     # Files that run alone, after all others, and why.
     variable alone {

@@ -163,7 +163,11 @@ pub fn add_brokers<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
     if text.contains('\0') || core(c).client.add_brokers(&text) == 0 {
         return Err(Error::argument(format!("No valid brokers specified in \"{text}\"")));
     }
+    let first = !core(c).knows_brokers();
     core(c).note_brokers(&text);
+    if let Some(source) = core(c).source().filter(|_| first && core(c).is_open()) {
+        core(c).begin_hope(source);
+    }
     Ok(Flow::Empty)
 }
 
@@ -186,7 +190,7 @@ pub fn info_brokers<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
 pub fn info_partitions<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
     let topic = tps::parse_topic(c.args.at(0)?)?;
     let number = |n: i32| Obj::int(n.into());
-    info::partitions(core(c), &topic, Manner::from(&c.args, QUERY)?, number)
+    info::partitions(core(c), &topic, Manner::from(&c.args, QUERY)?, false, number)
 }
 
 /// `meta refresh ?-timeout ms? ?-command prefix?`

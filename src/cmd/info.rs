@@ -41,9 +41,9 @@ fn ask(
     let op = move |client: &Arc<Client>| {
         let all = client.metadata(TopicSel::All, left())?;
         let named = match topic {
-            // Asking for a topic by name has a broker create it that does so; the listing does not.
+            // The listing has no topics that the user may not see; the answer to a name says so.
             Some(name) if !all.topics.iter().any(|t| t.name == name) => {
-                Some(client.metadata_topic(&name, left())?)
+                Some(client.describe_topic(&name, left())?)
             }
             _ => None,
         };
@@ -81,17 +81,22 @@ pub fn brokers(core: &Rc<Core>, manner: Manner) -> Result<Flow> {
 }
 
 /// What `made` makes of the number of a topic's partitions. A topic that the cluster does not have is
-/// an error.
+/// an error; so is one that has no leader yet, which is being made, unless `early`: then it has those that are told, mostly
+/// none.
 pub fn partitions(
     core: &Rc<Core>,
     topic: &str,
     manner: Manner,
+    early: bool,
     made: impl FnOnce(i32) -> Obj + 'static,
 ) -> Result<Flow> {
     let name = topic.to_owned();
     ask(core, manner, false, Some(name.clone()), move |m| {
         match m.topics.iter().find(|t| t.name == name).map(|t| (t.error, t.partitions.len())) {
             Some((None, n)) => Ok(made(i32::try_from(n).unwrap_or(i32::MAX))),
+            Some((Some(ErrorCode::LEADER_NOT_AVAILABLE), n)) if early => {
+                Ok(made(i32::try_from(n).unwrap_or(i32::MAX)))
+            }
             Some((Some(code), _)) => Err(Error::kafka(code, format!("topic \"{name}\""))),
             None => Err(Error::kafka(ErrorCode::UNKNOWN_TOPIC, format!("topic \"{name}\""))),
         }

@@ -159,6 +159,11 @@ impl Hooks for Logger {
         if line.facility == "CONFWARN" && line.message.contains("will be ignored by this") {
             return;
         }
+        // Said when the handle is made: its brokers may come by add_brokers. If none do, NOANSWER says it.
+        if line.facility == "CONFWARN" && line.message.contains("No `bootstrap.servers` configured")
+        {
+            return;
+        }
         match self.sink {
             Sink::None => {}
             Sink::Stderr => {

@@ -22,7 +22,7 @@ pub fn metadata<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
         c.this.core(),
         manner,
         move |client| match &topic {
-            Some(name) => client.metadata_topic(name, timeout),
+            Some(name) => client.describe_topic(name, timeout),
             None => client.metadata(TopicSel::All, timeout),
         },
         |m| Ok(metadata_dict(&m)),
@@ -161,23 +161,12 @@ pub fn offsets_for_times<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
 
 /// `{topic partition timestamp}` each, the time where librdkafka wants it: in the offset.
 fn times(rest: &[Obj]) -> Result<PartitionList> {
-    let mut list = PartitionList::new();
-    for item in tps::words(rest)? {
-        let parts = item.get_list("topic-partition")?;
-        let [topic, partition, time] = &parts[..] else {
-            return Err(Error::expected(
-                "topic-partition",
-                "{topic partition timestamp}",
-                &item.str(),
-            ));
-        };
-        let ms = time.get_int("timestamp")?;
-        if ms < 0 {
-            return Err(Error::expected("timestamp", "milliseconds since 1970", &time.str()));
+    tps::parse_valued(rest, "{topic partition timestamp}", |time| {
+        match time.get_int("timestamp")? {
+            ms if ms >= 0 => Ok(ms),
+            _ => Err(Error::expected("timestamp", "milliseconds since 1970", &time.str())),
         }
-        list.add_offset(&tps::parse_topic(topic)?, tps::parse_partition(partition)?, ms)?;
-    }
-    Ok(list)
+    })
 }
 
 /// `fatal_error`: nothing, or the error that ended the client as `error code message`.

@@ -1,37 +1,16 @@
 //! What a subscriber reads: `subscribe`, `assign` and their kin.
 
+use super::info::QUERY;
 use super::pump::Serve;
 use super::subscriber::Subscriber;
-use super::tps::{self, Need};
-use crate::error::{Error, Result};
-use crate::rdk::{self, ErrorCode, Offset, PartitionList};
+use super::tps::{self, Need, Topics};
+use super::wait;
+use crate::error::Error;
+use crate::rdk::{self, ErrorCode, Offset, PartitionList, TopicSel};
 use crate::tcl::{Call, Flow, Obj, Outcome};
 
 type C<'a> = Call<'a, Subscriber>;
 type Out = Outcome<Subscriber>;
-
-/// The topics that a word of `subscribe` names: a regular expression, `{t n}`, or several.
-fn topics(word: &Obj, out: &mut PartitionList) -> Result<()> {
-    let text = word.str();
-    let mut add = |name: &str| -> Result<()> {
-        if name.contains('\0') {
-            return Err(Error::expected("topic", "a name", name));
-        }
-        if !name.is_empty() && out.find(name, -1).is_none() {
-            out.add(name, -1)?;
-        }
-        Ok(())
-    };
-    if text.starts_with('^') && !text.contains(char::is_whitespace) {
-        return add(&text);
-    }
-    let words = word.get_list("topic")?;
-    match &words[..] {
-        // KafkaTcl took topic-partitions here and used the topic.
-        [topic, n] if n.get_int("").is_ok() => add(&topic.str()),
-        _ => words.iter().try_for_each(|w| add(&w.str())),
-    }
-}
 
 /// `subscribe ?topic ...?`
 pub fn subscribe(c: &C<'_>) -> Out {
@@ -41,16 +20,44 @@ pub fn subscribe(c: &C<'_>) -> Out {
         let list = client.subscription()?;
         return Ok(Obj::texts(list.iter().map(|e| e.topic.to_owned())).into());
     }
-    let mut list = PartitionList::new();
+    let mut topics = Topics::default();
     for word in c.args.rest {
-        topics(word, &mut list)?;
+        tps::topics(word, &mut topics)?;
+    }
+    let mut list = PartitionList::new();
+    for name in &topics.names {
+        list.add(name, -1)?;
     }
     if list.is_empty() {
         client.unsubscribe()?;
     } else if let Err(e) = client.subscribe(&list) {
         return Err(not_subscribed(e, &list));
     }
+    look_for(c.this, topics);
     Ok(Flow::Empty)
+}
+
+/// A number in a word of `subscribe` is a partition or an offset. Where the cluster has a topic of that name, which
+/// is not subscribed to, it may have been meant: the log says so, and nobody waits for that.
+fn look_for(this: &Subscriber, topics: Topics) {
+    let Topics { names, mut passed_over } = topics;
+    passed_over.retain(|n| !names.contains(n));
+    if passed_over.is_empty() {
+        return;
+    }
+    let core = this.core();
+    let (client, logger, name) = (core.client.clone(), core.logger.clone(), core.live.name.clone());
+    // Without a thread for it nothing is said.
+    let _ = wait::spawn(move || {
+        let Ok(all) = client.metadata(TopicSel::All, QUERY) else { return };
+        for topic in passed_over.iter().filter(|n| all.topics.iter().any(|t| t.name == **n)) {
+            let text = format!(
+                "subscribe took {topic} for a partition or an offset; topic {topic} is not subscribed to: \
+                 give each of several topics as a word of its own"
+            );
+            logger.say(4, "SUBSCRIBE", &name, text);
+        }
+    });
 }
 
 /// Why the topics can't be subscribed to. librdkafka doesn't say that a regular expression is none, nor which

@@ -64,7 +64,7 @@ pub fn info_name<T: TopicObject>(c: &C<'_, T>) -> Outcome<T> {
 pub fn info_partitions<T: TopicObject>(c: &C<'_, T>) -> Outcome<T> {
     let number = |n: i32| Obj::int(n.into());
     let name = c.this.topic().name();
-    info::partitions(c.this.core(), name, Manner::from(&c.args, QUERY)?, number)
+    info::partitions(c.this.core(), name, Manner::from(&c.args, QUERY)?, false, number)
 }
 
 /// `info consistent_partition key ?-timeout ms? ?-command prefix?`: of the bytes that `produce` would
@@ -72,7 +72,7 @@ pub fn info_partitions<T: TopicObject>(c: &C<'_, T>) -> Outcome<T> {
 pub fn info_consistent<T: TopicObject>(c: &C<'_, T>) -> Outcome<T> {
     let key = c.this.encoding().borrow().encode(c.args.at(0)?, "key")?.into_owned();
     let name = c.this.topic().name();
-    info::partitions(c.this.core(), name, Manner::from(&c.args, QUERY)?, move |count| {
+    info::partitions(c.this.core(), name, Manner::from(&c.args, QUERY)?, true, move |count| {
         Obj::int(Partitioner::Consistent.hash(&key, count).into())
     })
 }

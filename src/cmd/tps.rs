@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::rdk::{self, Elem, Offset, PartitionList};
-use crate::tcl::Obj;
+use crate::tcl::{self, Obj};
 
 /// An offset as a script writes it: `beginning`, `end`, `stored`, a number, `-n` from the end.
 /// `invalid`, which listings may show, means none.
@@ -66,17 +66,44 @@ pub fn parse_topic(word: &Obj) -> Result<String> {
     Ok(name)
 }
 
+/// A topic's name within a topic-partition. No topic has blanks in its name: a name with some is a list in
+/// the wrong place.
+fn listed_topic(word: &Obj) -> Result<String> {
+    let name = parse_topic(word)?;
+    if name.contains(char::is_whitespace) {
+        return Err(Error::expected("topic", "a name without blanks", &name));
+    }
+    Ok(name)
+}
+
+/// Whether a word that is split into `parts` is a list of topic-partitions rather than one: neither a topic
+/// nor a partition is a list of two or more, but each topic-partition but a bare topic is. (Metadata may be
+/// any text.)
+pub fn is_list_of_them(parts: &[Obj]) -> bool {
+    parts.iter().take(2).any(|p| p.get_list("topic-partition").is_ok_and(|l| l.len() >= 2))
+}
+
 /// The topic-partitions that repeated words name: each word is one, or a single word is a list of
-/// them (its first element is a list of two or more) or the empty list.
+/// them or the empty list.
 pub fn words(rest: &[Obj]) -> Result<Vec<Obj>> {
     if let [only] = rest {
         let elements = only.get_list("topic-partition")?;
-        let Some(first) = elements.first() else { return Ok(Vec::new()) };
-        if first.get_list("topic-partition").is_ok_and(|l| l.len() >= 2) {
+        if is_list_of_them(&elements) {
             return Ok(elements);
         }
     }
     Ok(rest.iter().filter(|w| !w.is_empty()).cloned().collect())
+}
+
+/// The fault of one of a topic-partition's elements, which says of which topic-partition it is: there may be
+/// many, out of a listing.
+pub fn within(e: Error, item: &Obj) -> Error {
+    match e {
+        Error::Words(tcl::Error::Argument { message }) => {
+            Error::argument(format!("{message} in \"{}\"", item.str()))
+        }
+        other => other,
+    }
 }
 
 /// What a list of topic-partitions is for, and so what each must have.
@@ -117,26 +144,133 @@ pub fn parse(rest: &[Obj], need: Need) -> Result<PartitionList> {
             }
             _ => return Err(fault("{topic ?partition? ?offset? ?metadata?}")),
         };
-        let topic = parse_topic(topic)?;
-        let partition = partition.map_or(Ok(0), parse_partition)?;
-        let i = match (need, offset.map(parse_offset).transpose()?) {
-            (Need::Offset, Some(Offset::INVALID)) => continue,
-            (Need::Offset, Some(o)) if o < 0 => {
-                let got = offset.map_or_else(String::new, Obj::string);
-                return Err(Error::expected("offset", "an integer of 0 or more", &got));
-            }
-            (Need::Place, Some(Offset::INVALID)) => {
-                let places = "beginning, end, stored, or an integer";
-                return Err(Error::expected("offset", places, "invalid"));
-            }
-            (_, Some(o)) => list.add_offset(&topic, partition, o)?,
-            (_, None) => list.add(&topic, partition)?,
-        };
-        if let Some(m) = metadata.filter(|m| !m.is_empty()) {
-            list.set_metadata(i, m.str().as_bytes());
-        }
+        add(&mut list, need, topic, partition, offset, metadata).map_err(|e| within(e, item))?;
     }
     Ok(list)
+}
+
+/// Adds a topic-partition to a list, if it has what is needed.
+fn add(
+    list: &mut PartitionList,
+    need: Need,
+    topic: &Obj,
+    partition: Option<&Obj>,
+    offset: Option<&Obj>,
+    metadata: Option<&Obj>,
+) -> Result<()> {
+    let topic = listed_topic(topic)?;
+    let partition = partition.map_or(Ok(0), parse_partition)?;
+    let i = match (need, offset.map(parse_offset).transpose()?) {
+        (Need::Offset, Some(Offset::INVALID)) => return Ok(()),
+        (Need::Offset, Some(o)) if o < 0 => {
+            let got = offset.map_or_else(String::new, Obj::string);
+            return Err(Error::expected("offset", "an integer of 0 or more", &got));
+        }
+        (Need::Place, Some(Offset::INVALID)) => {
+            let places = "beginning, end, stored, or an integer";
+            return Err(Error::expected("offset", places, "invalid"));
+        }
+        (_, Some(o)) => list.add_offset(&topic, partition, o)?,
+        (_, None) => list.add(&topic, partition)?,
+    };
+    if let Some(m) = metadata.filter(|m| !m.is_empty()) {
+        list.set_metadata(i, m.str().as_bytes());
+    }
+    Ok(())
+}
+
+/// What `{topic partition VALUE}` with another value than an offset is: each with what `value` makes of it.
+pub fn parse_valued(
+    rest: &[Obj],
+    form: &str,
+    value: impl Fn(&Obj) -> Result<i64>,
+) -> Result<PartitionList> {
+    let mut list = PartitionList::new();
+    for item in words(rest)? {
+        let parts = item.get_list("topic-partition")?;
+        let [topic, partition, third] = &parts[..] else {
+            return Err(Error::expected("topic-partition", form, &item.str()));
+        };
+        let read = || Ok((listed_topic(topic)?, parse_partition(partition)?, value(third)?));
+        let (topic, partition, raw) = read().map_err(|e| within(e, &item))?;
+        list.add_offset(&topic, partition, raw)?;
+    }
+    Ok(list)
+}
+
+/// What a word of `subscribe` names: topics, and what might have been meant as topics and was not taken so.
+#[derive(Default)]
+pub struct Topics {
+    pub names: Vec<String>,
+    pub passed_over: Vec<String>,
+}
+
+/// The topics that a word of `subscribe` names. It is read as topic-partitions are everywhere, and of them the topic counts,
+/// as in KafkaTcl; also a list of topics, which is none of them for its second element is no number.
+pub fn topics(word: &Obj, out: &mut Topics) -> Result<()> {
+    let text = word.str();
+    if text.starts_with('^') && !text.contains(char::is_whitespace) {
+        return topic(&text, out);
+    }
+    let parts = word.get_list("topic")?;
+    match &parts[..] {
+        [first, second, ..] if !is_list_of_them(&parts) && second.get_int("").is_ok() => {
+            one(&first.str(), &parts, out).map_err(|e| advise_words(&within(e, word)))
+        }
+        _ => parts.iter().try_for_each(|item| listed(item, out)),
+    }
+}
+
+/// An element of a list in `subscribe`: a topic, a regular expression, or a topic-partition.
+fn listed(item: &Obj, out: &mut Topics) -> Result<()> {
+    let text = item.str();
+    let parts = item.get_list("topic").unwrap_or_default();
+    match &parts[..] {
+        _ if text.starts_with('^') => topic(&text, out),
+        [first, second, ..] if second.get_int("").is_ok() => {
+            one(&first.str(), &parts, out).map_err(|e| within(e, item))
+        }
+        [_, _, ..] => {
+            let form = "a name or {topic ?partition? ?offset? ?metadata?}";
+            Err(Error::expected("topic", form, &text))
+        }
+        _ => topic(&text, out),
+    }
+}
+
+/// The topic of a topic-partition in `subscribe`. Its partition may be -1, which stands for all of them.
+fn one(name: &str, parts: &[Obj], out: &mut Topics) -> Result<()> {
+    if parts.len() > 4 {
+        let text = Obj::list(parts);
+        let form = "{topic ?partition? ?offset? ?metadata?}";
+        return Err(Error::expected("topic-partition", form, &text.str()));
+    }
+    if parts[1].get_int("partition")? != -1 {
+        parse_partition(&parts[1])?;
+    }
+    if let Some(offset) = parts.get(2) {
+        parse_offset(offset)?;
+    }
+    topic(name, out)?;
+    let numbers = parts[1..].iter().take(2).filter(|p| p.get_int("").is_ok_and(|n| n >= 0));
+    out.passed_over.extend(numbers.map(Obj::string));
+    Ok(())
+}
+
+fn topic(name: &str, out: &mut Topics) -> Result<()> {
+    if name.contains('\0') {
+        return Err(Error::expected("topic", "a name", name));
+    }
+    if !name.is_empty() && !out.names.iter().any(|n| n == name) {
+        out.names.push(name.to_owned());
+    }
+    Ok(())
+}
+
+/// Whoever meant several topics is told how to write them.
+fn advise_words(e: &Error) -> Error {
+    let (message, _) = e.parts();
+    Error::argument(format!("{message}; give each of several topics as a word of its own"))
 }
 
 /// `{topic partition}`: the canonical key.

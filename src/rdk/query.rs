@@ -3,13 +3,23 @@
 use std::collections::HashSet;
 use std::ffi::CStr;
 
-use libc::c_void;
+use libc::{c_char, c_int, c_void};
 
 use super::again::{ask_again, ask_each, passes, CallTime, Patience};
 use super::client::{Client, Kind};
 use super::errno::{Error, ErrorCode, Result};
 use super::ptr::{cstring, string};
 use super::{raw, Elem, Metadata, Offset, PartitionList, Topic};
+
+extern "C" {
+    /// known.c
+    fn kafka_describe_topic(
+        rk: *mut raw::rd_kafka_t,
+        name: *const c_char,
+        found: *mut *const raw::metadata,
+        timeout_ms: c_int,
+    ) -> c_int;
+}
 
 /// Which topics to ask about.
 #[derive(Copy, Clone)]
@@ -42,7 +52,23 @@ impl Client {
         }
     }
 
-    /// [`metadata`](Client::metadata) of one topic by name.
+    /// [`metadata`](Client::metadata) of one topic by name, which makes it neither on the cluster, nor known to this
+    /// client (known.c).
+    pub fn describe_topic(&self, name: &str, timeout_ms: i32) -> Result<Metadata> {
+        let name = cstring(name, "topic")?;
+        let mut found = std::ptr::null();
+        // SAFETY: handle, string and out pointer are valid through the call; what was found is copied, then freed once.
+        unsafe {
+            let code = kafka_describe_topic(self.as_ptr(), name.as_ptr(), &mut found, timeout_ms);
+            ErrorCode(code).ok()?;
+            let copy = Metadata::from_raw(found);
+            raw::rd_kafka_metadata_destroy(found);
+            Ok(copy)
+        }
+    }
+
+    /// [`metadata`](Client::metadata) of one topic by name, for who is about to use it: a producer has the cluster make
+    /// it, where the brokers do so.
     ///
     /// A topic that this client doesn't know yet becomes known, with the default topic
     /// configuration, for good: a later [`Topic::new`] with another one is without effect.

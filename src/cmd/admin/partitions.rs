@@ -16,11 +16,9 @@ pub fn delete_records(c: &C<'_>) -> Out {
     words::each_once(&list)?;
     for e in list.iter() {
         if e.offset < 0 && e.offset != Offset::END {
-            return Err(Error::expected(
-                "offset",
-                "an offset of 0 or more, or end",
-                &tps::offset_obj(e.offset).str(),
-            ));
+            let got = tps::offset_obj(e.offset);
+            let fault = Error::expected("offset", "an offset of 0 or more, or end", &got.str());
+            return Err(tps::within(fault, &tps::tp(&e, true)));
         }
     }
     ask(
@@ -77,27 +75,18 @@ pub fn list_offsets(c: &C<'_>) -> Out {
 }
 
 /// `{topic partition earliest|latest|max_timestamp|MS}` each, the last where librdkafka wants it: in
-/// the offset.
+/// the offset. `beginning` and `end`, which listings have, are taken for the same.
 fn specs(rest: &[Obj]) -> Result<PartitionList> {
-    let mut list = PartitionList::new();
-    for item in tps::words(rest)? {
-        let parts = item.get_list("topic-partition")?;
-        let [topic, partition, spec] = &parts[..] else {
-            let form = "{topic partition earliest|latest|max_timestamp|MS}";
-            return Err(Error::expected("topic-partition", form, &item.str()));
-        };
-        let raw = match &*spec.str() {
-            "earliest" => SPEC_EARLIEST,
-            "latest" => SPEC_LATEST,
-            "max_timestamp" => SPEC_MAX_TIMESTAMP,
-            other => spec.get_int("offset").ok().filter(|ms| *ms >= 0).ok_or_else(|| {
-                let wanted = "earliest, latest, max_timestamp, or milliseconds since 1970";
-                Error::expected("offset", wanted, other)
-            })?,
-        };
-        list.add_offset(&tps::parse_topic(topic)?, tps::parse_partition(partition)?, raw)?;
-    }
-    Ok(list)
+    let form = "{topic partition earliest|latest|max_timestamp|MS}";
+    tps::parse_valued(rest, form, |spec| match &*spec.str() {
+        "earliest" | "beginning" => Ok(SPEC_EARLIEST),
+        "latest" | "end" => Ok(SPEC_LATEST),
+        "max_timestamp" => Ok(SPEC_MAX_TIMESTAMP),
+        other => spec.get_int("offset").ok().filter(|ms| *ms >= 0).ok_or_else(|| {
+            let wanted = "earliest, latest, max_timestamp, or milliseconds since 1970";
+            Error::expected("offset", wanted, other)
+        }),
+    })
 }
 
 /// `elect_leaders preferred|unclean ?-timeout ms? ?-command prefix? ?tp ...?`: gives a dict

@@ -11,11 +11,14 @@ use std::time::{Duration, Instant};
 use super::Core;
 use crate::cmd::{faults, transactions};
 use crate::error::guiding_detail;
-use crate::rdk::{self, ErrorCode};
+use crate::rdk::{self, ClientError, ErrorCode};
 use crate::tcl::event::{Source, Timer, Waiter};
 
 /// How long brokers may take before it is said that none answers.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a client may know no brokers before that is said: they may come by `add_brokers`.
+const STRANGER: Duration = Duration::from_secs(3);
 
 /// A client that is younger has no right to complain in errors.
 const TOO_YOUNG: Duration = Duration::from_millis(250);
@@ -42,11 +45,12 @@ impl Default for Hope {
 }
 
 impl Hope {
-    pub(super) fn begin(&self, source: &Arc<Source>) {
-        self.until.set(Some(self.made + PATIENCE));
+    /// `patience`: how long nothing is said.
+    fn begin(&self, patience: Duration, source: &Arc<Source>) {
+        self.until.set(Some(Instant::now() + patience));
         // For scripts that only serve the event loop. It wakes the thread once, and not at all if a
         // turn before has seen an answer.
-        let timer = Timer::new(PATIENCE + Duration::from_millis(1), source.clone());
+        let timer = Timer::new(patience + Duration::from_millis(1), source.clone());
         let old = self.timer.replace(Some(timer));
         drop(old);
     }
@@ -101,9 +105,18 @@ impl Core {
         }
     }
 
-    /// A call has ended without what it was for: it is said at once if no broker has answered.
+    /// Begins to wait for an answer, or for brokers to ask: of a new client, and anew with the first brokers of a client
+    /// that knew none.
+    pub fn begin_hope(&self, source: &Arc<Source>) {
+        self.hope.begin(if self.knows_brokers() { PATIENCE } else { STRANGER }, source);
+    }
+
+    /// A call has ended without what it was for: it is said at once if no broker has answered. Where none is known
+    /// the call's own error says so, and brokers may still be added.
     pub fn disappointed(&self) {
-        let waiting = self.hope.until.get().is_some() && self.hope.made.elapsed() >= TOO_YOUNG;
+        let waiting = self.hope.until.get().is_some()
+            && self.hope.made.elapsed() >= TOO_YOUNG
+            && self.knows_brokers();
         if waiting && self.look_for_answer().is_some() {
             self.say_no_answer();
         }
@@ -111,8 +124,21 @@ impl Core {
 
     fn say_no_answer(&self) {
         self.hope.end();
+        // A subscriber's script hears of it where it reads: nothing could ever come.
+        if self.message_errors.is_some() && !self.knows_brokers() {
+            let detail = "no broker is known: set bootstrap.servers with config of the master before the subscriber \
+                          is made, or use add_brokers";
+            let error = rdk::Error::with_detail(ErrorCode::ALL_BROKERS_DOWN, detail);
+            return self.raise(ClientError { error, topic: None, partition: None });
+        }
         let e = rdk::Error::with_detail(ErrorCode::TIMED_OUT, self.no_answer());
         self.logger.say(4, "NOANSWER", &self.live.name, guiding_detail(&e));
+    }
+
+    /// Whether there is anybody to ask: brokers of the configuration, or added ones.
+    pub fn knows_brokers(&self) -> bool {
+        let configured = self.client.conf().get("bootstrap.servers").unwrap_or_default();
+        !configured.is_empty() || !self.added_brokers.borrow().is_empty()
     }
 
     fn no_answer(&self) -> String {

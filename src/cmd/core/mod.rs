@@ -31,7 +31,7 @@ use crate::cmd::store::Store;
 use crate::cmd::token::Tokens;
 use crate::cmd::wait::Calls;
 use crate::error::{Error, Result};
-use crate::rdk::{Client, ClientError, ErrorCode, Metadata, Queue, TokenSource, Topic};
+use crate::rdk::{Client, ClientError, Metadata, Queue, TokenSource, Topic};
 use crate::tcl::command::{self, Name};
 use crate::tcl::event::{self, Source, Timer, Turn};
 use crate::tcl::{Flow, Interp, Object, Prefix, Slot, State};
@@ -60,7 +60,7 @@ pub struct Core {
     /// Topic configuration for the next topics (a handle's `config`).
     pub topic_settings: RefCell<Settings>,
     /// The configuration with which this client's topics were made: librdkafka keeps the first.
-    pub topics: RefCell<HashMap<String, BTreeMap<String, String>>>,
+    topics: RefCell<HashMap<String, First>>,
     /// Topic and queue objects, by id: deleted with the handle.
     pub children: RefCell<BTreeSet<u64>>,
     pub metadata: RefCell<Option<(Instant, Metadata)>>,
@@ -100,6 +100,14 @@ pub struct Core {
     commits: RefCell<VecDeque<Committed>>,
     /// Brokers that the script added.
     added_brokers: RefCell<String>,
+}
+
+/// The configuration that a topic was made with.
+struct First {
+    settings: Settings,
+    fingerprint: BTreeMap<String, String>,
+    /// It was said that another one is not used.
+    told: bool,
 }
 
 /// What [`Core::new`] takes from the master.
@@ -191,7 +199,7 @@ impl Core {
         self.live.set_bell(source.clone());
         self.logger.set_source(source.clone());
         self.calls.set_source(source.clone());
-        self.hope.begin(&source);
+        self.begin_hope(&source);
         self.main.enable_wake(bell.clone());
         self.tokens.open(bell.twin());
         let bell = self.doorbell.get_or_init(|| bell).clone();
@@ -254,20 +262,30 @@ impl Core {
         self.state.deleted() || self.client.forked()
     }
 
-    /// Makes a topic with the handle's topic configuration of now. librdkafka would keep the first
-    /// configuration of a topic without a word, so another one is refused.
+    /// Makes a topic with the handle's topic configuration of now, or with that of before: librdkafka keeps the first that
+    /// a topic is made with until the client ends, whether or not anybody uses it. That another one is without effect
+    /// is said once.
     pub fn make_topic(&self, name: &str) -> Result<(Topic, Settings)> {
         let settings = self.topic_settings.borrow().clone();
-        let wanted = settings.fingerprint();
-        if self.topics.borrow().get(name).is_some_and(|old| *old != wanted) {
-            return Err(Error::kafka(
-                ErrorCode::CONFLICT,
-                format!("topic \"{name}\" is in use here with another configuration; librdkafka keeps the first"),
-            ));
+        let fingerprint = settings.fingerprint();
+        let mut topics = self.topics.borrow_mut();
+        let Some(first) = topics.get_mut(name) else {
+            let topic = Topic::new(&self.client, name, settings.topic_conf())?;
+            let first = First { settings: settings.clone(), fingerprint, told: false };
+            topics.insert(name.to_owned(), first);
+            return Ok((topic, settings));
+        };
+        let topic = Topic::with_default_conf(&self.client, name)?;
+        if first.fingerprint != fingerprint && !first.told {
+            first.told = true;
+            let others = differences(&first.fingerprint, &fingerprint);
+            let text = format!(
+                "topic \"{name}\" keeps the configuration that it was first used with on this handle: {others}; \
+                 another one needs a handle of its own"
+            );
+            self.logger.say(4, "TOPICCONF", &self.live.name, text);
         }
-        let topic = Topic::new(&self.client, name, settings.topic_conf())?;
-        self.topics.borrow_mut().insert(name.to_owned(), wanted);
-        Ok((topic, settings))
+        Ok((topic, first.settings.clone()))
     }
 
     /// A topic with the configuration that it is in use with here; if it is not, with that of now.
@@ -321,4 +339,18 @@ impl Core {
             (true, true) => "any broker: set bootstrap.servers or use add_brokers".to_owned(),
         }
     }
+}
+
+/// Which properties differ, for the log.
+fn differences(first: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>) -> String {
+    let none = String::new();
+    let keys: BTreeSet<&String> = first.keys().chain(wanted.keys()).collect();
+    let pairs = keys
+        .into_iter()
+        .map(|k| (k, first.get(k).unwrap_or(&none), wanted.get(k).unwrap_or(&none)));
+    let texts: Vec<String> = pairs
+        .filter(|(_, old, new)| old != new)
+        .map(|(k, old, new)| format!("{k} is \"{old}\", not \"{new}\""))
+        .collect();
+    texts.join(", ")
 }

@@ -286,13 +286,6 @@ impl Subscriber {
         let bell = &subscriber.group_bell;
         subscriber.group.enable_wake(bell.clone());
         subscriber.reader.messages.enable_wake(bell.twin());
-        // Nothing could ever come, and librdkafka says so of producers only.
-        if subscriber.core.client.conf().get("bootstrap.servers").is_none_or(|b| b.is_empty()) {
-            let detail = "no broker is known: set bootstrap.servers with config of the master, \
-                          before the subscriber is made";
-            let error = rdk::Error::with_detail(ErrorCode::ALL_BROKERS_DOWN, detail);
-            subscriber.core.raise(ClientError { error, topic: None, partition: None });
-        }
         Ok(subscriber)
     }
 

@@ -91,6 +91,7 @@ fn metadata_and_watermarks() {
         client.metadata(TopicSel::All, 5000).unwrap(),
         client.metadata(TopicSel::Known, 5000).unwrap(),
         client.metadata_topic("t", 5000).unwrap(),
+        client.describe_topic("t", 5000).unwrap(),
     ] {
         let mut ids: Vec<i32> = found.brokers.iter().map(|broker| broker.id).collect();
         ids.sort_unstable();
