@@ -21,6 +21,17 @@ namespace eval ::kafka::common {
     }
 }
 
+# Class name script -- a class by its definition. One that is there is defined anew, and its objects
+# live on: a package may be forgotten and required again.
+proc ::kafka::common::Class {name script} {
+    if {[info object isa class $name]} {
+        uplevel #0 [list ::oo::define $name $script]
+    } else {
+        uplevel #0 [list ::oo::class create $name $script]
+    }
+    return
+}
+
 # Parts name ?name ...? -- the other files of a package, from its first one.
 proc ::kafka::common::Parts {args} {
     set dir [file dirname [file normalize [info script]]]
@@ -271,4 +282,4 @@ proc ::kafka::common::Left {deadline} {
     return [expr {max(0, $deadline - [clock milliseconds])}]
 }
 
-package provide kafka::common [package present kafka]
+package provide kafka::common [package require kafka]

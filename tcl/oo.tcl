@@ -5,4 +5,4 @@ package require kafka::common
 
 ::kafka::common::Parts errors serde future client producer consumer
 
-package provide kafka::oo [package present kafka]
+package provide kafka::oo [package require kafka]

@@ -46,7 +46,7 @@ proc ::kafka::producing::Away {handle} {
     if {![::kafka::common::Gone $handle]} {$handle delete}
 }
 
-oo::class create ::kafka::Producer {
+::kafka::common::Class ::kafka::Producer {
     superclass ::kafka::Client
     variable Handle KeySerde ValueSerde OnSerdeError
 

@@ -4,7 +4,7 @@
 namespace eval ::kafka::worker {
     # What threads were asked for: number -> object.
     variable asked; array set asked {}
-    variable last 0
+    ::kafka::easy::State last 0
 
     # What a handler's thread needs; ack is for asynchronous acknowledgement there.
     variable threadScript {

@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::{c_char, c_void, CStr, CString};
 use std::rc::Rc;
+use std::sync::OnceLock;
 
 use super::error::Error;
 use super::guard::guard;
@@ -45,7 +46,17 @@ pub struct State {
     on_delete: RefCell<Vec<fn(&State)>>,
 }
 
-const KEY: &CStr = c"kafka::state";
+/// The name of the state among what extensions keep in an interpreter. Two copies of this library
+/// that were loaded from two files (a newer one, beside the old one that is in use) each have their
+/// own: the memory of one means nothing to the other.
+fn key() -> *const c_char {
+    static KEY: OnceLock<CString> = OnceLock::new();
+    KEY.get_or_init(|| {
+        let here = std::ptr::addr_of!(KEY) as usize;
+        CString::new(format!("kafka::state {here:x}")).unwrap_or_default()
+    })
+    .as_ptr()
+}
 
 impl Interp {
     /// # Safety
@@ -223,6 +234,37 @@ impl Interp {
         }
     }
 
+    /// Whether this Tcl has threads: its own word for that is an element of `tcl_platform`, which
+    /// Tcl 9 has no more, for it always has them.
+    pub fn has_threads(self) -> bool {
+        if sys::is_tcl9() {
+            return true;
+        }
+        // SAFETY: live interpreter, static strings; the value is a string that is read at once.
+        unsafe {
+            let (array, element) = (c"tcl_platform".as_ptr(), c"threaded".as_ptr());
+            let value = sys::get_var2(self.0, array, element, sys::TCL_GLOBAL_ONLY);
+            !value.is_null() && CStr::from_ptr(value) != c"0"
+        }
+    }
+
+    /// Puts a global command out of sight, under a name that only `interp invokehidden` knows. It
+    /// takes the place of one that has the name.
+    pub fn hide(self, name: &CStr, hidden: &CStr) -> bool {
+        // SAFETY: live interpreter, NUL-terminated strings.
+        unsafe {
+            if sys::hide_command(self.0, name.as_ptr(), hidden.as_ptr()) == sys::TCL_OK {
+                return true;
+            }
+            let old = c"kafka:replaced".as_ptr();
+            if sys::expose_command(self.0, hidden.as_ptr(), old) == sys::TCL_OK {
+                sys::delete_command_named(self.0, old);
+            }
+            self.reset_result();
+            sys::hide_command(self.0, name.as_ptr(), hidden.as_ptr()) == sys::TCL_OK
+        }
+    }
+
     pub fn provide(self, name: &CStr, version: &CStr) -> bool {
         // SAFETY: live interpreter, static strings.
         unsafe {
@@ -240,7 +282,7 @@ impl Interp {
     pub fn state(self) -> Rc<State> {
         // SAFETY: live interpreter; the data is the box that this function put there.
         unsafe {
-            let p = sys::get_assoc(self.0, KEY.as_ptr(), std::ptr::null_mut());
+            let p = sys::get_assoc(self.0, key(), std::ptr::null_mut());
             if !p.is_null() {
                 return (*p.cast::<Rc<State>>()).clone();
             }
@@ -252,7 +294,7 @@ impl Interp {
                 on_delete: RefCell::default(),
             });
             let boxed = Box::into_raw(Box::new(state.clone()));
-            sys::set_assoc(self.0, KEY.as_ptr(), Some(interp_deleted), boxed.cast::<c_void>());
+            sys::set_assoc(self.0, key(), Some(interp_deleted), boxed.cast::<c_void>());
             state
         }
     }
