@@ -36,7 +36,14 @@ proc ::kafka::common::Class {name script} {
 proc ::kafka::common::Parts {args} {
     set dir [file dirname [file normalize [info script]]]
     foreach name $args {
-        uplevel #0 [list source -encoding utf-8 [file join $dir $name.tcl]]
+        set file [file join $dir $name.tcl]
+        if {[catch {uplevel #0 [list source -encoding utf-8 $file]} result options]} {
+            if {![file exists $file]} {
+                append result " (package kafka was found there; its folder has been moved or\
+                    deleted since)"
+            }
+            return -options [dict incr options -level] $result
+        }
     }
 }
 

@@ -115,6 +115,8 @@ apply {{index} {
 }
 
 namespace eval ::kafka::easy {
+    # Where the package is, for interpreters in other threads.
+    variable folder [file dirname [file dirname [file normalize [info script]]]]
     # Subscribers made by kafka::subscriber that still exist, for teardown.
     State subscribers {}
     # The bootstrap.servers that kafka::subscriber has left in the master.

@@ -143,7 +143,8 @@ oo::define ::kafka::Worker {
         for {set i 0} {$i < [dict get $Options -threads]} {incr i} {
             set thread [thread::create -joinable thread::wait]
             lappend Threads $thread
-            thread::send $thread [list set ::auto_path $::auto_path]
+            # A relative entry may not lead to this package any more.
+            thread::send $thread [list set ::auto_path [list {*}$::auto_path $::kafka::easy::folder]]
             thread::send $thread $::kafka::worker::threadScript
             if {[catch {thread::send $thread [dict get $Options -thread_init]} message]} {
                 my Release
