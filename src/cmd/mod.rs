@@ -53,6 +53,7 @@ mod topic_consumer;
 mod topic_producer;
 mod tps;
 mod transactions;
+mod vfs;
 mod wait;
 mod waiting;
 

@@ -92,6 +92,13 @@ impl Interp {
         unsafe { Obj::borrow(sys::get_result(self.0)) }
     }
 
+    /// The errorCode of the error that was just thrown.
+    pub fn error_code(self) -> Obj {
+        // SAFETY: live interpreter; the options are ours once they have a reference of ours.
+        let options = unsafe { Obj::borrow(sys::get_return_options(self.0, sys::TCL_ERROR)) };
+        options.dict_get("-errorcode").unwrap_or_else(|| Obj::text("NONE"))
+    }
+
     pub fn reset_result(self) {
         // SAFETY: live.
         unsafe { sys::reset_result(self.0) }
