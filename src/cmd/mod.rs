@@ -39,6 +39,7 @@ mod reader;
 mod reading;
 mod rebalance;
 mod record;
+mod retired;
 mod send;
 mod settings;
 mod steer;

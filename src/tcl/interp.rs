@@ -76,6 +76,13 @@ impl Interp {
         unsafe { sys::interp_deleted(self.0) != 0 }
     }
 
+    /// The interpreter that this one is a child of, and is deleted with.
+    pub fn parent(self) -> Option<Interp> {
+        // SAFETY: live; a child has its parent as long as it lives itself.
+        let parent = unsafe { sys::get_parent(self.0) };
+        (!parent.is_null()).then_some(Interp(parent))
+    }
+
     pub fn is_safe(self) -> bool {
         // SAFETY: live.
         unsafe { sys::is_safe(self.0) != 0 }
@@ -311,6 +318,12 @@ impl State {
     /// Whether the interpreter is gone or going.
     pub fn deleted(&self) -> bool {
         self.deleted.get() || self.interp.is_deleted()
+    }
+
+    /// Whether the interpreter is being deleted, and its commands' or children's turn it is still.
+    pub fn dying(&self) -> bool {
+        // The flag first: once it is set the interpreter's memory may be gone.
+        !self.deleted.get() && self.interp.is_deleted()
     }
 
     /// Data of one type, made at the first call.

@@ -268,6 +268,7 @@ stubs! {
     122 dstring_init(ds: *mut Tcl_DString);
     134 expose_command(i: *mut Tcl_Interp, token: *const c_char, name: *const c_char) -> c_int;
     150 get_assoc(i: *mut Tcl_Interp, name: *const c_char, f: *mut *const c_void) -> *mut c_void;
+    164 get_parent(i: *mut Tcl_Interp) -> *mut Tcl_Interp;
     166 get_result(i: *mut Tcl_Interp) -> *mut Tcl_Obj;
     176 get_var2(i: *mut Tcl_Interp, p1: *const c_char, p2: *const c_char, flags: c_int) -> *const c_char;
     179 hide_command(i: *mut Tcl_Interp, name: *const c_char, token: *const c_char) -> c_int;
