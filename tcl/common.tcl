@@ -29,6 +29,12 @@ proc ::kafka::common::Class {name script} {
     } else {
         uplevel #0 [list ::oo::class create $name $script]
     }
+    # Methods look into the object's namespace: see own.tcl. On the first line, as errors tell lines.
+    lassign [info class constructor $name] arguments body
+    if {$body ne ""} {
+        ::oo::define $name constructor $arguments \
+            "::tcl::namespace::path {::kafka::own ::oo::Helpers};$body"
+    }
     return
 }
 
@@ -289,4 +295,5 @@ proc ::kafka::common::Left {deadline} {
     return [expr {max(0, $deadline - [clock milliseconds])}]
 }
 
+::kafka::easy::Guard
 package provide kafka::common [package require kafka]

@@ -421,4 +421,5 @@ proc ::kafka::json::calc_ref_latencies {svc ref {target ""}} {
 
 ::kafka::common::Parts json_producer json_consumer
 
+::kafka::easy::Guard
 package provide kafka::json [package require kafka]

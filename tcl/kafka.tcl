@@ -442,3 +442,6 @@ proc ::kafka::easy::Refuse {code text detail {flags {}}} {
 proc ::kafka::easy::Invalid {detail} {
     Refuse RD_KAFKA_RESP_ERR__INVALID_ARG "Local: Invalid argument or configuration" $detail
 }
+
+# After all that has procedures here: see own.tcl.
+uplevel #0 [list source -encoding utf-8 [file join [file dirname [info script]] own.tcl]]

@@ -253,4 +253,5 @@ proc ::kafka::partition::Pause {ms} {
 
 ::kafka::common::Parts stream_consumer batch_producer controller_client
 
+::kafka::easy::Guard
 package provide kafka::partition [package require kafka]

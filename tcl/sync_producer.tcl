@@ -173,4 +173,5 @@ proc ::kafka::sync::Md5 {bytes count} {
     }
 }
 
+::kafka::easy::Guard
 package provide kafka::sync [package require kafka]

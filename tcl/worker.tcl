@@ -265,4 +265,5 @@ proc ::kafka::worker::Told {object method args} {
 
 ::kafka::common::Parts worker_group worker_lanes worker_handling worker_commits
 
+::kafka::easy::Guard
 package provide kafka::worker [package require kafka]
