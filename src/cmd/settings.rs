@@ -231,7 +231,7 @@ pub fn config<T: Object<Error = Error>>(
         return Ok(settings(c.this).borrow_mut().command(&c.args, || c.wrong_args())?.into());
     };
     let pairs: Vec<Obj> = c.args.get(0).into_iter().chain(c.args.rest).cloned().collect();
-    if pairs.len() % 2 != 0 {
+    if !pairs.len().is_multiple_of(2) {
         return Err(c.wrong_args());
     }
     let (this, name) = (c.this.clone(), path.string());
