@@ -24,6 +24,8 @@ pub enum Error {
     Forked,
     /// Some items of several succeeded and some failed.
     Partial { ok: usize, failed: Vec<(Obj, rdk::Error)>, done: Obj },
+    /// Of a command of Tcl's that was called on the way.
+    Tcl { message: String, code: Obj },
     /// The interpreter has the error already (a command that was called on the way).
     Raised,
 }
@@ -95,6 +97,7 @@ impl Error {
                 ];
                 (message(&text, &first), Obj::list(&list))
             }
+            Error::Tcl { message, code } => (message.clone(), code.clone()),
             Error::Raised => (String::new(), Obj::empty()),
         }
     }

@@ -8,7 +8,7 @@
 package require Tcl 8.6-
 
 # Collects records up to so many bytes.
-oo::class create ::kafka::RecordAggregator {
+::kafka::common::Class ::kafka::RecordAggregator {
     variable Limit Records Size
     constructor {{limit 1048576}} {
         ::kafka::common::Check limit {int 1} $limit
@@ -34,7 +34,7 @@ oo::class create ::kafka::RecordAggregator {
     method status {context offsets tag} {lindex $offsets $tag}
 }
 
-oo::class create ::kafka::BatchProducer {
+::kafka::common::Class ::kafka::BatchProducer {
     variable Client Linger Aggregator Own Pending Timer Due
 
     # client ?-linger ms? ?-aggregator prefix? ?-max_bytes n?
@@ -127,7 +127,7 @@ oo::class create ::kafka::BatchProducer {
 }
 
 namespace eval ::kafka::partition {
-    variable batches 0
+    ::kafka::easy::State batches 0
     # Number -> {offsets left failure about}
     variable sent; array set sent {}
 }

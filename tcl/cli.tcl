@@ -110,4 +110,4 @@ proc ::kafka::cli::Fail {text} {
     return -code error -errorcode {KAFKAT FAILED} $text
 }
 
-package provide kafka::cli [package present kafka]
+package provide kafka::cli [package require kafka]

@@ -3,7 +3,7 @@
 package require Tcl 8.6-
 package require kafka::common
 
-oo::class create ::kafka::Client {
+::kafka::common::Class ::kafka::Client {
     variable Handle Admin
 
     # handle -- the plain command beneath, for what the class doesn't offer.

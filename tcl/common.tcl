@@ -21,11 +21,35 @@ namespace eval ::kafka::common {
     }
 }
 
+# Class name script -- a class by its definition. One that is there is defined anew, and its objects
+# live on: a package may be forgotten and required again.
+proc ::kafka::common::Class {name script} {
+    if {[info object isa class $name]} {
+        uplevel #0 [list ::oo::define $name $script]
+    } else {
+        uplevel #0 [list ::oo::class create $name $script]
+    }
+    # Methods look into the object's namespace: see own.tcl. On the first line, as errors tell lines.
+    lassign [info class constructor $name] arguments body
+    if {$body ne ""} {
+        ::oo::define $name constructor $arguments \
+            "::tcl::namespace::path {::kafka::own ::oo::Helpers};$body"
+    }
+    return
+}
+
 # Parts name ?name ...? -- the other files of a package, from its first one.
 proc ::kafka::common::Parts {args} {
     set dir [file dirname [file normalize [info script]]]
     foreach name $args {
-        uplevel #0 [list source -encoding utf-8 [file join $dir $name.tcl]]
+        set file [file join $dir $name.tcl]
+        if {[catch {uplevel #0 [list source -encoding utf-8 $file]} result options]} {
+            if {![file exists $file]} {
+                append result " (package kafka was found there; its folder has been moved or\
+                    deleted since)"
+            }
+            return -options [dict incr options -level] $result
+        }
     }
 }
 
@@ -271,4 +295,5 @@ proc ::kafka::common::Left {deadline} {
     return [expr {max(0, $deadline - [clock milliseconds])}]
 }
 
-package provide kafka::common [package present kafka]
+::kafka::easy::Guard
+package provide kafka::common [package require kafka]

@@ -32,7 +32,7 @@ proc ::kafka::consuming::Offsets {tps} {
     return $result
 }
 
-oo::class create ::kafka::Consumer {
+::kafka::common::Class ::kafka::Consumer {
     superclass ::kafka::Client
     variable Handle Pairs OnSerdeError
 

@@ -2,7 +2,7 @@
 
 package require Tcl 8.6-
 
-oo::class create ::kafka::ControllerClient {
+::kafka::common::Class ::kafka::ControllerClient {
     variable Handle Admin
 
     constructor {args} {

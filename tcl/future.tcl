@@ -8,7 +8,7 @@ package require Tcl 8.6-
 package require kafka::common
 
 namespace eval ::kafka::future {
-    variable last 0
+    ::kafka::easy::State last 0
     # By number. `serve` exists as long as the future does: the command prefix that, with a number of
     # milliseconds appended, serves what will resolve it (empty: the event loop).
     variable serve;    array set serve {}
@@ -20,7 +20,7 @@ namespace eval ::kafka::future {
     variable chain;    array set chain {}     ;# {prefix number of what `then` gave}
     variable upstream; array set upstream {}  ;# the other way round
     # Resolved ones that nobody has looked at, for the next turn of the loop.
-    variable settled {}
+    ::kafka::easy::State settled {}
 }
 
 # New serve -- a number for a future.
@@ -176,7 +176,7 @@ proc ::kafka::future::Leave {id args} {
     return
 }
 
-oo::class create ::kafka::Future {
+::kafka::common::Class ::kafka::Future {
     variable Id
 
     constructor {number} {

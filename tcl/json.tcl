@@ -23,7 +23,7 @@ if {[interp recursionlimit {}] < 10000} {interp recursionlimit {} 10000}
 namespace eval ::kafka::json {
     variable number {^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?$}
     # How many steps of history are kept.
-    variable depth 100
+    ::kafka::easy::State depth 100
 
     variable consumerSettings {
         auto.offset.reset            latest
@@ -421,4 +421,5 @@ proc ::kafka::json::calc_ref_latencies {svc ref {target ""}} {
 
 ::kafka::common::Parts json_producer json_consumer
 
-package provide kafka::json [package present kafka]
+::kafka::easy::Guard
+package provide kafka::json [package require kafka]

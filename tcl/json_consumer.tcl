@@ -3,7 +3,7 @@
 
 package require Tcl 8.6-
 
-oo::class create ::kafka::json::Consumer {
+::kafka::common::Class ::kafka::json::Consumer {
     variable Handle Svc Topics BatchSize Timeout Commit Committed Log Stopping Seconds Times Count
 
     constructor {args} {
@@ -39,7 +39,8 @@ oo::class create ::kafka::json::Consumer {
     }
 
     destructor {
-        if {[info exists Handle] && ![::kafka::common::Gone $Handle]} {$Handle delete}
+        # Where ::kafka is deleted, kafka::common may have gone first.
+        if {[info exists Handle] && [namespace which -command $Handle] ne ""} {$Handle delete}
     }
 
     # process handler ?-latest_only b? ?-batches n? -- call the handler with each batch, a list of dicts

@@ -2,7 +2,7 @@
 
 package require Tcl 8.6-
 
-oo::class create ::kafka::json::Producer {
+::kafka::common::Class ::kafka::json::Producer {
     variable Handle Svc
 
     constructor {args} {
@@ -14,7 +14,8 @@ oo::class create ::kafka::json::Producer {
     }
 
     destructor {
-        if {[info exists Handle] && ![::kafka::common::Gone $Handle]} {$Handle delete}
+        # Where ::kafka is deleted, kafka::common may have gone first.
+        if {[info exists Handle] && [namespace which -command $Handle] ne ""} {$Handle delete}
     }
 
     # produce topic message -- a dict `id payload ?refs? ?types?`; waits for the delivery.

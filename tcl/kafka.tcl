@@ -15,6 +15,34 @@
 # A call that fails leaves things as they were: objects that it made on the way
 # are deleted again, and the broker list is the one from before.
 
+# What is not for scripts lives here, out of sight of `info commands ::kafka::*`.
+namespace eval ::kafka::easy {}
+
+# State name value -- a variable of the namespace that calls, with this value unless it has one: the
+# package may be forgotten and required again while objects live on that it has made.
+proc ::kafka::easy::State {name value} {
+    uplevel 1 [list variable $name]
+    set full [uplevel 1 {namespace current}]::$name
+    if {![info exists $full]} {set $full $value}
+    return
+}
+
+# A script that has deleted ::kafka, and then requires the package again, has deleted what these
+# packages had made as well: they are not there any more, whatever Tcl remembers. Where they are
+# found it has to remember, for `package forget` forgets that too.
+apply {{spaces} {
+    foreach {package space} $spaces {
+        set version [package provide $package]
+        if {$version eq "" || [namespace exists ::kafka::$space]} continue
+        set script [package ifneeded $package $version]
+        package forget $package
+        if {$script ne ""} {package ifneeded $package $version $script}
+    }
+}} {
+    kafka::common common  kafka::oo future  kafka::worker worker  kafka::sync sync
+    kafka::json json  kafka::partition partition  kafka::tools tools  kafka::cli cli
+}
+
 namespace eval ::kafka {
     # Exactly KafkaTcl's names. (It exported everything in its namespace; a script
     # that imports ::kafka::* must not find its own commands hidden by later ones.)
@@ -26,8 +54,8 @@ namespace eval ::kafka {
     # What objects made from now on connect to; -brokers and kafka::brokers set it.
     # Scripts for KafkaTcl read it, and set loggingEnabled to see what is made, so
     # both keep their place and name.
-    variable brokers 127.0.0.1
-    variable loggingEnabled 0
+    easy::State brokers 127.0.0.1
+    easy::State loggingEnabled 0
 }
 
 # await command ?arg ...? -- inside a coroutine: call a command that takes -command
@@ -86,19 +114,20 @@ apply {{index} {
     }
 }
 
-# What is not for scripts lives here, out of sight of `info commands ::kafka::*`.
 namespace eval ::kafka::easy {
+    # Where the package is, for interpreters in other threads.
+    variable folder [file dirname [file dirname [file normalize [info script]]]]
     # Subscribers made by kafka::subscriber that still exist, for teardown.
-    variable subscribers {}
+    State subscribers {}
     # The bootstrap.servers that this interface has left in the master.
-    variable configured ""
+    State configured ""
     # Whether a script has named brokers: the default is no reason to configure it.
-    variable named 0
+    State named 0
     # Objects that are to be made anew, by type: the script has set their flag to 0.
     variable anew
     array set anew {}
     # kafka::await: the last id, and id -> coroutine and, once it is there, answer.
-    variable awaits 0
+    State awaits 0
     variable awaiting
     array set awaiting {}
 }
@@ -483,3 +512,6 @@ proc ::kafka::easy::Refuse {code text detail {flags {}}} {
 proc ::kafka::easy::Invalid {detail} {
     Refuse RD_KAFKA_RESP_ERR__INVALID_ARG "Local: Invalid argument or configuration" $detail
 }
+
+# After all that has procedures here: see own.tcl.
+uplevel #0 [list source -encoding utf-8 [file join [file dirname [info script]] own.tcl]]

@@ -5,4 +5,5 @@ package require kafka::common
 
 ::kafka::common::Parts errors serde future client producer consumer
 
-package provide kafka::oo [package present kafka]
+::kafka::easy::Guard
+package provide kafka::oo [package require kafka]

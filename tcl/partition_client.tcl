@@ -51,7 +51,7 @@ proc ::kafka::partition::Pause {ms} {
     after cancel $timer
 }
 
-oo::class create ::kafka::PartitionClient {
+::kafka::common::Class ::kafka::PartitionClient {
     variable Options Topic Partition Producer Consumer Reader Known Started Next Buffer Admin
 
     constructor {args} {
@@ -253,4 +253,5 @@ oo::class create ::kafka::PartitionClient {
 
 ::kafka::common::Parts stream_consumer batch_producer controller_client
 
-package provide kafka::partition [package present kafka]
+::kafka::easy::Guard
+package provide kafka::partition [package require kafka]

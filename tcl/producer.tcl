@@ -6,6 +6,12 @@ package require kafka::common
 namespace eval ::kafka::producing {
     # Handles whose object is gone, while futures still wait for their deliveries.
     variable leaving; array set leaving {}
+    # What a report is given to. The namespace may be deleted before it comes: then nobody waits for it.
+    variable told {args {
+        if {[::namespace which -command ::kafka::producing::Delivered] ne ""} {
+            ::tailcall ::kafka::producing::Delivered {*}$args
+        }
+    }}
     # How many futures of a handle are open.
     variable open; array set open {}
 }
@@ -46,7 +52,7 @@ proc ::kafka::producing::Away {handle} {
     if {![::kafka::common::Gone $handle]} {$handle delete}
 }
 
-oo::class create ::kafka::Producer {
+::kafka::common::Class ::kafka::Producer {
     superclass ::kafka::Client
     variable Handle KeySerde ValueSerde OnSerdeError
 
@@ -129,7 +135,7 @@ oo::class create ::kafka::Producer {
         set id [::kafka::future::New [list $Handle poll]]
         try {
             $Handle send $topic $value {*}$words \
-                -command [list ::kafka::producing::Delivered $Handle $id $originals]
+                -command [list ::apply $::kafka::producing::told $Handle $id $originals]
         } on error {message options} {
             ::kafka::future::Forget $id
             dict set options -errorcode [::kafka::errors::Tree \

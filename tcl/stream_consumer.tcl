@@ -2,7 +2,7 @@
 
 package require Tcl 8.6-
 
-oo::class create ::kafka::StreamConsumer {
+::kafka::common::Class ::kafka::StreamConsumer {
     variable Handle Reader Partition Topic Command Queue Paused Ended Waiter
 
     # client ?-from earliest|latest|OFFSET? ?-command prefix? -- with a command each record goes to it,

@@ -11,7 +11,7 @@ proc ::kafka::sync::Md5 {bytes count} {
     expr {[::tcl::mathop::+ {*}$digest] % $count}
 }
 
-oo::class create ::kafka::SyncProducer {
+::kafka::common::Class ::kafka::SyncProducer {
     variable Handle Topics Strategy Timeout Encoding Turn
 
     constructor {args} {
@@ -173,4 +173,5 @@ oo::class create ::kafka::SyncProducer {
     }
 }
 
-package provide kafka::sync [package present kafka]
+::kafka::easy::Guard
+package provide kafka::sync [package require kafka]

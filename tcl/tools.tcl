@@ -427,4 +427,5 @@ proc ::kafka::tools::Left {end} {
     expr {$end < 0 ? -1 : max(0, $end - [clock milliseconds])}
 }
 
+::kafka::easy::Guard
 package provide kafka::tools [package require kafka]

@@ -22,7 +22,7 @@ proc ::kafka::worker::Told {object method args} {
     if {[info object isa object $object]} {$object $method {*}$args}
 }
 
-oo::class create ::kafka::Worker {
+::kafka::common::Class ::kafka::Worker {
     variable Options Topics State Sub Dead Generation Queue Since Order Acked Given Target \
         Confirmed Paused Lanes Busy Coroutines Woken Last Committing CommitTimer Timers Threads \
         LaneThread Running Attempts Reason
@@ -265,4 +265,5 @@ oo::class create ::kafka::Worker {
 
 ::kafka::common::Parts worker_group worker_lanes worker_handling worker_commits
 
-package provide kafka::worker [package present kafka]
+::kafka::easy::Guard
+package provide kafka::worker [package require kafka]

@@ -4,7 +4,7 @@
 namespace eval ::kafka::worker {
     # What threads were asked for: number -> object.
     variable asked; array set asked {}
-    variable last 0
+    ::kafka::easy::State last 0
 
     # What a handler's thread needs; ack is for asynchronous acknowledgement there.
     variable threadScript {
@@ -157,7 +157,8 @@ oo::define ::kafka::Worker {
         for {set i 0} {$i < [dict get $Options -threads]} {incr i} {
             set thread [thread::create -joinable thread::wait]
             lappend Threads $thread
-            thread::send $thread [list set ::auto_path $::auto_path]
+            # A relative entry may not lead to this package any more.
+            thread::send $thread [list set ::auto_path [list {*}$::auto_path $::kafka::easy::folder]]
             thread::send $thread $::kafka::worker::threadScript
             if {[catch {thread::send $thread [dict get $Options -thread_init]} message]} {
                 my Release

@@ -32,7 +32,7 @@ namespace eval all {
     # The slowest files, slowest first: one that begins last would keep the others waiting at the end.
     variable slowest {
         model manual processed lifetimes groups topic_consumer transactions fenced kafkat first rebalance leaving
-        embed outages demos kills steering faults chaos answers worker leaks oo kcat errors
+        embed outages demos kills steering faults chaos answers ends worker leaks oo kcat errors shadows
     }
     # Files that run alone, after all others, and why.
     variable alone {

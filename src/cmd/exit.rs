@@ -7,6 +7,7 @@ use std::sync::Once;
 
 use super::core::Lingering;
 use super::live::{self, Whose};
+use super::retired::Retired;
 use crate::rdk;
 use crate::tcl::{event, repeats, Interp, State};
 
@@ -40,6 +41,17 @@ pub fn init(interp: Interp) {
     if !THREAD.replace(true) {
         event::on_thread_exit(thread_end);
     }
+    watch(interp);
+    // A child's cluster may have to outlive it, if it goes with its parent.
+    let mut above = interp;
+    while let Some(parent) = above.parent() {
+        watch(parent);
+        above = parent;
+    }
+}
+
+/// Sees to the end of an interpreter of this thread.
+fn watch(interp: Interp) {
     let state = interp.state();
     if !state.data::<Watched>().0.replace(true) {
         state.on_delete(interp_end);
@@ -75,4 +87,7 @@ fn interp_end(state: &State) {
     say_untold(state);
     live::finish(&Whose::Interp(state.interp.ptr() as usize));
     state.data::<Lingering>().clear();
+    let dying = |s: &Rc<State>| s.dying() && s.interp != state.interp;
+    let other = STATES.with_borrow(|all| all.iter().filter_map(Weak::upgrade).find(dying));
+    state.data::<Retired>().hand_over(other);
 }

@@ -1,10 +1,103 @@
 //! What is wrong with a file that a property names: librdkafka passes on what OpenSSL says, which names
-//! neither the file nor, in words, the reason.
+//! neither the file nor, in words, the reason. And files that only Tcl's own file systems have: librdkafka
+//! is given their text.
 
 use std::fs;
 use std::io::Read;
 
+use super::settings::Settings;
+use crate::error::{Error, Result};
 use crate::rdk::{self, redact, Conf, ErrorCode};
+use crate::tcl::Obj;
+
+/// The properties that name a file, and those that take the text itself instead, where there is one.
+const INSTEAD: &[(&str, &str)] = &[
+    ("ssl.ca.location", "ssl.ca.pem"),
+    ("ssl.certificate.location", "ssl.certificate.pem"),
+    ("ssl.key.location", "ssl.key.pem"),
+    ("https.ca.location", "https.ca.pem"),
+    ("sasl.oauthbearer.assertion.private.key.file", "sasl.oauthbearer.assertion.private.key.pem"),
+    ("ssl.crl.location", ""),
+    ("ssl.keystore.location", ""),
+    ("sasl.kerberos.keytab", ""),
+    ("sasl.oauthbearer.assertion.jwt.template.file", ""),
+];
+
+/// The properties whose file the native file system doesn't have, with its name: Tcl may have it.
+pub fn elsewhere(settings: &Settings) -> Vec<(&'static str, String)> {
+    INSTEAD
+        .iter()
+        .filter(|(key, _)| settings.is_set(key))
+        .filter_map(|(key, _)| Some((*key, settings.get(key).ok()?)))
+        .filter(|(_, path)| !path.is_empty() && !is_text(path) && fs::metadata(path).is_err())
+        .collect()
+}
+
+/// A file that Tcl has found where librdkafka doesn't look.
+pub struct Found {
+    key: &'static str,
+    path: String,
+    /// The property that takes its place, and its value.
+    instead: (&'static str, String),
+}
+
+impl Found {
+    /// By Tcl's answer (`vfs::LOOK`); none if Tcl knows no more than librdkafka.
+    pub fn new(key: &'static str, path: String, answer: &Obj) -> Result<Option<Found>> {
+        let words = answer.get_list("file")?;
+        let Some(kind) = words.first().map(Obj::string) else { return Ok(None) };
+        let refused = |why: &str| {
+            let detail = format!(
+                "{key} failed: \"{path}\" is in a file system of Tcl's own, {why}; copy it to the \
+                 native file system, and name that copy"
+            );
+            Err(Error::kafka(ErrorCode::INVALID_ARG, detail))
+        };
+        let value = words.get(1);
+        if kind == "path" {
+            let native = value.map_or_else(String::new, Obj::string);
+            return Ok(Some(Found { key, path, instead: (key, native) }));
+        }
+        if kind == "folder" {
+            return refused("and a folder");
+        }
+        let pem = INSTEAD.iter().find(|(k, _)| *k == key).map_or("", |(_, pem)| pem);
+        if pem.is_empty() {
+            return refused("from which librdkafka can't read this");
+        }
+        let bytes = value.map_or(Ok(&[][..]), |value| value.get_bytes("file"))?;
+        match std::str::from_utf8(bytes) {
+            Ok(text) if text.contains("-----BEGIN ") && !text.contains('\0') => {
+                let instead = (pem, text.to_owned());
+                Ok(Some(Found { key, path, instead }))
+            }
+            _ => refused("from which only PEM format can be read, and is not in that"),
+        }
+    }
+
+    /// Gives librdkafka what takes the place of the file's name.
+    pub fn give(&self, conf: &mut Conf) -> Result<()> {
+        let (key, value) = &self.instead;
+        if *key != self.key {
+            conf.set(self.key, "")?;
+        }
+        Ok(conf.set(key, value).map_err(|e| self.explain(e, conf))?)
+    }
+
+    /// Names the file where librdkafka names only the property that stands for it.
+    fn explain(&self, mut e: rdk::Error, conf: &Conf) -> rdk::Error {
+        if self.instead.0 != self.key && e.detail.contains(self.instead.0) {
+            let path = redact(&self.path, &conf.secrets());
+            e.detail = format!("{} (the text of \"{path}\", by {})", e.detail, self.key);
+        }
+        e
+    }
+}
+
+/// Whether a value is a file's text, and not its name.
+fn is_text(value: &str) -> bool {
+    value.contains(['\n', '\r']) || value.contains("-----BEGIN")
+}
 
 /// The properties that name a file, what OpenSSL wants in it, and the property that takes the text itself.
 const FILES: &[(&str, Wanted, &str)] = &[
@@ -38,15 +131,22 @@ fn read(path: &str) -> std::io::Result<Option<Vec<u8>>> {
 }
 
 /// Names the file with which a client could not be made, and says what is wrong with it.
-pub fn explain(mut e: rdk::Error, conf: &Conf) -> rdk::Error {
+pub fn explain(mut e: rdk::Error, conf: &Conf, found: &[Found]) -> rdk::Error {
     if e.code != ErrorCode::INVALID_ARG {
         return e;
     }
+    for file in found {
+        e = file.explain(e, conf);
+    }
     let named = FILES.iter().find(|(key, ..)| e.detail.contains(key));
     let Some((key, wanted, text)) = named else { return e };
+    // Of those that Tcl has read librdkafka got the text.
+    if found.iter().any(|file| file.key == *key && file.instead.0 != *key) {
+        return e;
+    }
     let Some(path) = conf.get(key).filter(|path| !path.is_empty()) else { return e };
     // Of what is a text and no path nothing is quoted: it may be the key itself.
-    if path.contains(['\n', '\r']) || path.contains("-----BEGIN") {
+    if is_text(&path) {
         let instead = if text.is_empty() { String::new() } else { format!(": see {text}") };
         e.detail = format!("{key} failed: its value is a text, not the path of a file{instead}");
         return e;

@@ -10,6 +10,7 @@ use super::info::{self, QUERY};
 use super::master::{get_or_set_encoding, set_partitioner};
 use super::pump::{Serve, ServeTask, Verdict};
 use super::query;
+use super::settings;
 use super::tps;
 use super::wait::Manner;
 use crate::error::{Error, Result};
@@ -122,7 +123,7 @@ pub fn kind<T: Handle>(_c: &C<'_, T>) -> Outcome<T> {
 
 /// `config ?-file path? ?key? ?value ...?`: topic configuration, for topics made from now on.
 pub fn config<T: Handle>(c: &C<'_, T>) -> Outcome<T> {
-    Ok(core(c).topic_settings.borrow_mut().command(&c.args, || c.wrong_args())?.into())
+    settings::config(c, |this| &this.core().topic_settings)
 }
 
 /// `partitioner ?name? ?prefix?`

@@ -9,18 +9,19 @@ use super::callbacks::{Callbacks, Chain};
 use super::consumer::Consumer;
 use super::core::Plan;
 use super::encoding::Encoding;
-use super::files;
+use super::files::{self, Found};
 use super::hooks::ClientHooks;
 use super::live::End;
 use super::logger::{Choice, Logger};
 use super::producer::Producer;
-use super::settings::Settings;
+use super::settings::{self, Settings};
 use super::store::Store;
 use super::subscriber::Subscriber;
+use super::vfs::{self, Question};
 use crate::error::{Error, Result};
 use crate::rdk::{self, Client, ErrorCode, Events, Kind, Partitioner};
 use crate::tcl::command::{self, new_id};
-use crate::tcl::{Args, Call, Flow, Obj, Object, Outcome, Prefix, Row, Slot, State, Table};
+use crate::tcl::{Args, Call, Flow, Interp, Obj, Object, Outcome, Prefix, Row, Slot, State, Table};
 
 pub struct Master {
     id: u64,
@@ -120,13 +121,19 @@ impl Master {
     }
 
     /// What a new handle starts with: a copy of everything but the callbacks, which are shared.
-    fn plan(&self, kind: Kind, group: bool) -> Result<Plan> {
+    fn plan(&self, kind: Kind, group: bool, files: &[Found]) -> Result<Plan> {
         let settings = self.settings.borrow().clone();
-        self.plan_with(settings, kind, group)
+        self.plan_with(settings, kind, group, files)
     }
 
     /// The same with other client settings than the master's.
-    fn plan_with(&self, mut settings: Settings, kind: Kind, group: bool) -> Result<Plan> {
+    fn plan_with(
+        &self,
+        mut settings: Settings,
+        kind: Kind,
+        group: bool,
+        files: &[Found],
+    ) -> Result<Plan> {
         let mut topic_settings = settings.topic_part();
         topic_settings.absorb(&self.topic_settings.borrow())?;
         settings.absorb(&self.topic_settings.borrow())?;
@@ -152,6 +159,9 @@ impl Master {
             settings.default("enable.auto.offset.store", "false")?;
         }
         let mut conf = settings.conf();
+        for file in files {
+            file.give(&mut conf)?;
+        }
         let mut events = Events::ERROR | Events::STATS;
         let mut only_errors = false;
         if kind == Kind::Producer {
@@ -163,7 +173,7 @@ impl Master {
         }
         let hooks = Arc::new(ClientHooks::new(logger.clone()));
         let client = Client::new(kind, conf, events, hooks.clone())
-            .map_err(|e| files::explain(e, &settings.conf()))?;
+            .map_err(|e| files::explain(e, &settings.conf(), files))?;
         let tokens = client.token_source()?;
         let end = match kind {
             Kind::Producer => End::Delivery,
@@ -198,47 +208,76 @@ type Out = Outcome<Master>;
 
 /// `config ?-file path? ?key? ?value ...?`
 fn config(c: &C<'_>) -> Out {
-    Ok(c.this.settings.borrow_mut().command(&c.args, || c.wrong_args())?.into())
+    settings::config(c, |this| &this.settings)
 }
 
 /// `topic_config ?-file path? ?key? ?value ...?`
 fn topic_config(c: &C<'_>) -> Out {
-    Ok(c.this.topic_settings.borrow_mut().command(&c.args, || c.wrong_args())?.into())
+    settings::config(c, |this| &this.topic_settings)
+}
+
+/// Makes a handle, once Tcl was asked for the files that only its own file systems have.
+fn made(c: &C<'_>, make: impl FnOnce(Interp, &Master, &[Found]) -> Result<Obj> + 'static) -> Out {
+    let asked = files::elsewhere(&c.this.settings.borrow());
+    if asked.is_empty() {
+        return Ok(make(c.interp, c.this, &[])?.into());
+    }
+    let this = c.this.clone();
+    let paths = asked.iter().map(|(_, path)| Obj::text(path)).collect();
+    Ok(vfs::ask(Question::Look, paths, false, move |interp, answers| {
+        let mut found = Vec::new();
+        for ((key, path), answer) in asked.into_iter().zip(&answers) {
+            found.extend(Found::new(key, path, answer)?);
+        }
+        make(interp, &this, &found)
+    }))
 }
 
 /// `producer_creator cmdName`
 fn producer_creator(c: &C<'_>) -> Out {
-    let name = command::check_name::<Producer>(c.interp, c.args.at(0)?)?;
-    let producer = Producer::open(c.this.plan(Kind::Producer, false)?);
-    Ok(command::create(c.interp, name, producer, true)?.into())
+    let word = c.args.at(0)?.clone();
+    made(c, move |interp, master, files| {
+        let name = command::check_name::<Producer>(interp, &word)?;
+        let producer = Producer::open(master.plan(Kind::Producer, false, files)?);
+        Ok(command::create(interp, name, producer, true)?)
+    })
 }
 
 /// `consumer_creator cmdName`
 fn consumer_creator(c: &C<'_>) -> Out {
-    let name = command::check_name::<Consumer>(c.interp, c.args.at(0)?)?;
-    let consumer = Consumer::open(c.this.plan(Kind::Consumer, false)?);
-    Ok(command::create(c.interp, name, consumer, true)?.into())
+    let word = c.args.at(0)?.clone();
+    made(c, move |interp, master, files| {
+        let name = command::check_name::<Consumer>(interp, &word)?;
+        let consumer = Consumer::open(master.plan(Kind::Consumer, false, files)?);
+        Ok(command::create(interp, name, consumer, true)?)
+    })
 }
 
 /// `subscriber cmdName`
 fn subscriber(c: &C<'_>) -> Out {
-    let name = command::check_name::<Subscriber>(c.interp, c.args.at(0)?)?;
-    let subscriber = Subscriber::open(c.this.plan(Kind::Consumer, true)?)?;
-    Ok(command::create(c.interp, name, subscriber, true)?.into())
+    let word = c.args.at(0)?.clone();
+    made(c, move |interp, master, files| {
+        let name = command::check_name::<Subscriber>(interp, &word)?;
+        let subscriber = Subscriber::open(master.plan(Kind::Consumer, true, files)?)?;
+        Ok(command::create(interp, name, subscriber, true)?)
+    })
 }
 
 /// `admin cmdName`: on a client that sends no messages and joins no group.
 fn admin(c: &C<'_>) -> Out {
-    let name = command::check_name::<Admin>(c.interp, c.args.at(0)?)?;
-    // An idempotent producer asks for an id, for which the user may lack the right.
-    let settings = c.this.settings.borrow().without(&[
-        "transactional.id",
-        "enable.idempotence",
-        "enable.gapless.guarantee",
-        "group.id",
-    ]);
-    let admin = Admin::open(c.this.plan_with(settings, Kind::Producer, false)?);
-    Ok(command::create(c.interp, name, admin, true)?.into())
+    let word = c.args.at(0)?.clone();
+    made(c, move |interp, master, files| {
+        let name = command::check_name::<Admin>(interp, &word)?;
+        // An idempotent producer asks for an id, for which the user may lack the right.
+        let settings = master.settings.borrow().without(&[
+            "transactional.id",
+            "enable.idempotence",
+            "enable.gapless.guarantee",
+            "group.id",
+        ]);
+        let admin = Admin::open(master.plan_with(settings, Kind::Producer, false, files)?);
+        Ok(command::create(interp, name, admin, true)?)
+    })
 }
 
 /// `partitioner ?name? ?prefix?`

@@ -1,8 +1,9 @@
 //! `$mock`: librdkafka's embedded cluster, on real sockets of the loopback interface.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use super::retired::retire;
 use super::tps::{parse_partition, parse_topic};
 use crate::error::{Error, Result};
 use crate::rdk::{api_key, api_name, api_names, ErrorCode, Mock as Cluster, MOST_DELAY_MS};
@@ -17,6 +18,8 @@ pub struct Mock {
     state: Rc<State>,
     /// Gone once deleted: dropping it ends the cluster.
     cluster: RefCell<Option<Cluster>>,
+    /// Whether the script has said `delete`.
+    asked: Cell<bool>,
     brokers: i32,
     partitions: i32,
     replication: i32,
@@ -42,8 +45,8 @@ static TABLE: Table<Mock> = Table::new(&[
         consumer_timeouts,
         "sessions and heartbeats by KIP-848",
     ),
-    Row("delete", "", command::delete_self, "end the cluster"),
-    Row("destroy", "", command::delete_self, "alias of delete"),
+    Row("delete", "", delete, "end the cluster"),
+    Row("destroy", "", delete, "alias of delete"),
 ]);
 
 impl Object for Mock {
@@ -65,7 +68,12 @@ impl Object for Mock {
 
     fn deleted(self: &Rc<Self>) {
         let cluster = self.cluster.borrow_mut().take();
-        drop(cluster);
+        match cluster {
+            Some(cluster) if !self.asked.get() && !cluster.forked() => {
+                retire(&self.state, cluster);
+            }
+            other => drop(other),
+        }
     }
 
     fn refuse(&self) -> Option<Error> {
@@ -91,7 +99,8 @@ impl Mock {
         let replication = number("-replication", most.min(3), most)?;
         let cluster = Cluster::new(brokers)?;
         let cluster = RefCell::new(Some(cluster));
-        Ok(Rc::new(Mock { id: new_id(), state, cluster, brokers, partitions, replication }))
+        let asked = Cell::new(false);
+        Ok(Rc::new(Mock { id: new_id(), state, cluster, asked, brokers, partitions, replication }))
     }
 
     fn with<R>(&self, f: impl FnOnce(&Cluster) -> R) -> Result<R> {
@@ -111,6 +120,12 @@ impl Mock {
 
 type C<'a> = Call<'a, Mock>;
 type Out = Outcome<Mock>;
+
+/// `delete`: ends the cluster now, whoever talks to it.
+fn delete(c: &C<'_>) -> Out {
+    c.this.asked.set(true);
+    command::delete_self(c)
+}
 
 /// `bootstrap`
 fn bootstrap(c: &C<'_>) -> Out {

@@ -3,6 +3,7 @@
 
 mod admin;
 mod advice;
+mod again;
 mod batch;
 mod callbacks;
 mod consume;
@@ -38,6 +39,7 @@ mod reader;
 mod reading;
 mod rebalance;
 mod record;
+mod retired;
 mod send;
 mod settings;
 mod steer;
@@ -52,6 +54,7 @@ mod topic_consumer;
 mod topic_producer;
 mod tps;
 mod transactions;
+mod vfs;
 mod wait;
 mod waiting;
 
@@ -63,8 +66,21 @@ pub fn init(interp: Interp) -> bool {
     if !interp.require_tcl() {
         return false;
     }
+    if !interp.has_threads() {
+        interp.refuse(
+            "package kafka can't be loaded into this Tcl: it was built without threads \
+             (tcl_platform(threaded) is not 1), and messages come in threads of librdkafka's own; \
+             use a Tcl with threads",
+        );
+        return false;
+    }
     event::init_thread();
     exit::init(interp);
+    again::hide(interp) && make(interp)
+}
+
+/// The package's own commands, in an interpreter that is watched already.
+fn make(interp: Interp) -> bool {
     let state = interp.state();
     interp.namespace(c"::kafka", &[c"kafka"]);
 

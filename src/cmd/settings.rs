@@ -1,12 +1,14 @@
 //! Configuration: what a script sets, reads and lists.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use super::advice::{advise, check, no_such};
 use super::properties_file::{self, Entry};
+use super::vfs::{self, Question};
 use crate::error::{Error, Result};
 use crate::rdk::{self, is_secret, Conf, TopicConf};
-use crate::tcl::{Args, Flow, Obj};
+use crate::tcl::{Args, Call, Flow, Obj, Object, Outcome};
 
 /// What stands for a secret's value in a listing.
 const REDACTED: &str = "[redacted]";
@@ -175,18 +177,12 @@ impl Settings {
         }
     }
 
-    /// `config ?-file path? ?key? ?value ...?`: lists, gets or sets, all or nothing.
-    pub fn command(&mut self, args: &Args<'_>, wrong: impl FnOnce() -> Error) -> Result<Obj> {
+    /// `config ?key? ?value ...?`: lists, gets or sets, all or nothing.
+    fn command(&mut self, args: &Args<'_>, wrong: impl FnOnce() -> Error) -> Result<Obj> {
         let mut changed = self.clone();
-        if let Some(path) = args.opt("-file") {
-            changed.read_file(&path.str())?;
-        }
         match (args.get(0), args.rest) {
-            (None, _) if args.has_options() => {}
             (None, _) => return Ok(self.list()),
-            (Some(key), []) if !args.has_options() => {
-                return Ok(Obj::text(&self.get(&key.str())?));
-            }
+            (Some(key), []) => return Ok(Obj::text(&self.get(&key.str())?)),
             (Some(key), [value, rest @ ..]) if rest.len() % 2 == 0 => {
                 changed.set(&key.str(), &value.str())?;
                 for pair in rest.chunks_exact(2) {
@@ -207,11 +203,12 @@ impl Settings {
         })
     }
 
-    /// Reads a file of properties. Errors name file and line, and never quote a value that is secret.
-    fn read_file(&mut self, path: &str) -> Result<()> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|e| Error::argument(format!("couldn't read \"{path}\": {e}")))?;
-        let entries = properties_file::parse(&text)
+    /// Sets what a file of properties says. Errors name file and line, and never quote a value that
+    /// is secret.
+    fn take_file(&mut self, path: &str, bytes: &[u8]) -> Result<()> {
+        let text = std::str::from_utf8(bytes)
+            .map_err(|_| Error::argument(format!("couldn't read \"{path}\": it is no UTF-8")))?;
+        let entries = properties_file::parse(text)
             .map_err(|(line, what)| Error::argument(format!("{path}:{line}: {what}")))?;
         for Entry { line, key, value } in entries {
             let place = |what: &str| format!("{path}:{line}: {what}");
@@ -223,6 +220,32 @@ impl Settings {
         }
         Ok(())
     }
+}
+
+/// `config ?-file path? ?key? ?value ...?` of an object with settings.
+pub fn config<T: Object<Error = Error>>(
+    c: &Call<'_, T>,
+    settings: fn(&T) -> &RefCell<Settings>,
+) -> Outcome<T> {
+    let Some(path) = c.args.opt("-file") else {
+        return Ok(settings(c.this).borrow_mut().command(&c.args, || c.wrong_args())?.into());
+    };
+    let pairs: Vec<Obj> = c.args.get(0).into_iter().chain(c.args.rest).cloned().collect();
+    if !pairs.len().is_multiple_of(2) {
+        return Err(c.wrong_args());
+    }
+    let (this, name) = (c.this.clone(), path.string());
+    Ok(vfs::ask(Question::Read, vec![path.clone()], true, move |_, answers| {
+        let mut changed = settings(&this).borrow().clone();
+        for bytes in &answers {
+            changed.take_file(&name, bytes.get_bytes("file")?)?;
+        }
+        for pair in pairs.chunks_exact(2) {
+            changed.set(&pair[0].str(), &pair[1].str())?;
+        }
+        settings(&this).replace(changed);
+        Ok(Obj::empty())
+    }))
 }
 
 /// librdkafka's message for a bad value quotes it.

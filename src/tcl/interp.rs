@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::{c_char, c_void, CStr, CString};
 use std::rc::Rc;
+use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::error::Error;
@@ -46,7 +47,17 @@ pub struct State {
     on_delete: RefCell<Vec<fn(&State)>>,
 }
 
-const KEY: &CStr = c"kafka::state";
+/// The name of the state among what extensions keep in an interpreter. Two copies of this library
+/// that were loaded from two files (a newer one, beside the old one that is in use) each have their
+/// own: the memory of one means nothing to the other.
+fn key() -> *const c_char {
+    static KEY: OnceLock<CString> = OnceLock::new();
+    KEY.get_or_init(|| {
+        let here = std::ptr::addr_of!(KEY) as usize;
+        CString::new(format!("kafka::state {here:x}")).unwrap_or_default()
+    })
+    .as_ptr()
+}
 
 impl Interp {
     /// # Safety
@@ -66,6 +77,13 @@ impl Interp {
         unsafe { sys::interp_deleted(self.0) != 0 }
     }
 
+    /// The interpreter that this one is a child of, and is deleted with.
+    pub fn parent(self) -> Option<Interp> {
+        // SAFETY: live; a child has its parent as long as it lives itself.
+        let parent = unsafe { sys::get_parent(self.0) };
+        (!parent.is_null()).then_some(Interp(parent))
+    }
+
     pub fn is_safe(self) -> bool {
         // SAFETY: live.
         unsafe { sys::is_safe(self.0) != 0 }
@@ -80,6 +98,13 @@ impl Interp {
     pub fn result(self) -> Obj {
         // SAFETY: the result is a live value.
         unsafe { Obj::borrow(sys::get_result(self.0)) }
+    }
+
+    /// The errorCode of the error that was just thrown.
+    pub fn error_code(self) -> Obj {
+        // SAFETY: live interpreter; the options are ours once they have a reference of ours.
+        let options = unsafe { Obj::borrow(sys::get_return_options(self.0, sys::TCL_ERROR)) };
+        options.dict_get("-errorcode").unwrap_or_else(|| Obj::text("NONE"))
     }
 
     pub fn reset_result(self) {
@@ -113,22 +138,6 @@ impl Interp {
     pub fn error_line(self) -> i32 {
         // SAFETY: live.
         unsafe { sys::error_line(self.0) }
-    }
-
-    /// The `-errorcode` of the error that is the result.
-    pub fn error_code(self) -> Obj {
-        // SAFETY: live interpreter; the options are ours once they have a reference of ours, and the value
-        // found is one of theirs.
-        unsafe {
-            let options = Obj::borrow(sys::get_return_options(self.0, sys::TCL_ERROR));
-            let key = Obj::text("-errorcode");
-            let mut value = std::ptr::null_mut();
-            sys::dict_get(std::ptr::null_mut(), options.ptr(), key.ptr(), &mut value);
-            if value.is_null() {
-                return Obj::text("NONE");
-            }
-            Obj::borrow(value)
-        }
     }
 
     pub fn add_error_info(self, text: &str) {
@@ -265,6 +274,37 @@ impl Interp {
         }
     }
 
+    /// Whether this Tcl has threads: its own word for that is an element of `tcl_platform`, which
+    /// Tcl 9 has no more, for it always has them.
+    pub fn has_threads(self) -> bool {
+        if sys::is_tcl9() {
+            return true;
+        }
+        // SAFETY: live interpreter, static strings; the value is a string that is read at once.
+        unsafe {
+            let (array, element) = (c"tcl_platform".as_ptr(), c"threaded".as_ptr());
+            let value = sys::get_var2(self.0, array, element, sys::TCL_GLOBAL_ONLY);
+            !value.is_null() && CStr::from_ptr(value) != c"0"
+        }
+    }
+
+    /// Puts a global command out of sight, under a name that only `interp invokehidden` knows. It
+    /// takes the place of one that has the name.
+    pub fn hide(self, name: &CStr, hidden: &CStr) -> bool {
+        // SAFETY: live interpreter, NUL-terminated strings.
+        unsafe {
+            if sys::hide_command(self.0, name.as_ptr(), hidden.as_ptr()) == sys::TCL_OK {
+                return true;
+            }
+            let old = c"kafka:replaced".as_ptr();
+            if sys::expose_command(self.0, hidden.as_ptr(), old) == sys::TCL_OK {
+                sys::delete_command_named(self.0, old);
+            }
+            self.reset_result();
+            sys::hide_command(self.0, name.as_ptr(), hidden.as_ptr()) == sys::TCL_OK
+        }
+    }
+
     pub fn provide(self, name: &CStr, version: &CStr) -> bool {
         // SAFETY: live interpreter, static strings.
         unsafe {
@@ -282,7 +322,7 @@ impl Interp {
     pub fn state(self) -> Rc<State> {
         // SAFETY: live interpreter; the data is the box that this function put there.
         unsafe {
-            let p = sys::get_assoc(self.0, KEY.as_ptr(), std::ptr::null_mut());
+            let p = sys::get_assoc(self.0, key(), std::ptr::null_mut());
             if !p.is_null() {
                 return (*p.cast::<Rc<State>>()).clone();
             }
@@ -294,7 +334,7 @@ impl Interp {
                 on_delete: RefCell::default(),
             });
             let boxed = Box::into_raw(Box::new(state.clone()));
-            sys::set_assoc(self.0, KEY.as_ptr(), Some(interp_deleted), boxed.cast::<c_void>());
+            sys::set_assoc(self.0, key(), Some(interp_deleted), boxed.cast::<c_void>());
             state
         }
     }
@@ -304,6 +344,12 @@ impl State {
     /// Whether the interpreter is gone or going.
     pub fn deleted(&self) -> bool {
         self.deleted.get() || self.interp.is_deleted()
+    }
+
+    /// Whether the interpreter is being deleted, and its commands' or children's turn it is still.
+    pub fn dying(&self) -> bool {
+        // The flag first: once it is set the interpreter's memory may be gone.
+        !self.deleted.get() && self.interp.is_deleted()
     }
 
     /// Data of one type, made at the first call.

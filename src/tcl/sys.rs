@@ -263,13 +263,18 @@ stubs! {
     92 create_event_source(setup: EventFlagsProc, check: EventFlagsProc, data: *mut c_void);
     93 create_exit_handler(f: DataProc, data: *mut c_void);
     98 create_timer(ms: c_int, f: DataProc, data: *mut c_void) -> Tcl_TimerToken;
+    103 delete_command_named(i: *mut Tcl_Interp, name: *const c_char) -> c_int;
     104 delete_command(i: *mut Tcl_Interp, c: Tcl_Command) -> c_int;
     106 delete_event_source(setup: EventFlagsProc, check: EventFlagsProc, data: *mut c_void);
     112 delete_timer(t: Tcl_TimerToken);
     120 dstring_free(ds: *mut Tcl_DString);
     122 dstring_init(ds: *mut Tcl_DString);
+    134 expose_command(i: *mut Tcl_Interp, token: *const c_char, name: *const c_char) -> c_int;
     150 get_assoc(i: *mut Tcl_Interp, name: *const c_char, f: *mut *const c_void) -> *mut c_void;
+    164 get_parent(i: *mut Tcl_Interp) -> *mut Tcl_Interp;
     166 get_result(i: *mut Tcl_Interp) -> *mut Tcl_Obj;
+    176 get_var2(i: *mut Tcl_Interp, p1: *const c_char, p2: *const c_char, flags: c_int) -> *const c_char;
+    179 hide_command(i: *mut Tcl_Interp, name: *const c_char, token: *const c_char) -> c_int;
     184 interp_deleted(i: *mut Tcl_Interp) -> c_int;
     185 is_safe(i: *mut Tcl_Interp) -> c_int;
     196 set_var2(i: *mut Tcl_Interp, p1: *mut Tcl_Obj, p2: *mut Tcl_Obj, v: *mut Tcl_Obj, flags: c_int) -> *mut Tcl_Obj;

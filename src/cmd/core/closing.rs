@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::Core;
+use crate::cmd::retired::Retired;
 use crate::tcl::event::{self, Timer};
 
 /// Where an object is in its life.
@@ -79,6 +80,7 @@ impl Core {
         self.live.leave();
         self.calls.end(self, &self.state);
         self.state.data::<Lingering>().0.borrow_mut().remove(&self.id);
+        self.state.data::<Retired>().look();
     }
 
     /// Keeps an object whose command is gone until its client is finished.

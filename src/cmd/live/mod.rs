@@ -353,6 +353,11 @@ fn say(live: &Live, level: i32, facility: &str, mut text: String) {
     }
 }
 
+/// Whether an interpreter has clients, deleted ones that are still ending among them.
+pub fn any_of(interp: usize) -> bool {
+    table().values().any(|live| live.interp == interp && !live.client.forked())
+}
+
 /// How many clients are entered, for the tests of leaks.
 pub fn count() -> usize {
     table().len()
