@@ -26,6 +26,7 @@ namespace eval helper {
     variable childCount 0
     variable child              ;# handle,field -> value
     variable backgroundErrors {}
+    variable repeated {}
     variable mock ""            ;# the cluster made last
     variable bootstrap ""
     variable poll 10            ;# ms between two looks at a condition
@@ -60,8 +61,14 @@ testConstraint linux [expr {$::tcl_platform(os) eq "Linux"}]
 
 # An error in a callback must be seen: tests of such errors take them with
 # `backgroundErrors`; what nobody took is a failure of the file.
+# How often more it came is told by the package later, in another test's time: that is kept by itself.
 proc helper::background {message options} {
     variable backgroundErrors
+    variable repeated
+    if {[regexp { \(and [\d,]+ more like it\)$} $message]} {
+        lappend repeated [list $message $options]
+        return
+    }
     lappend backgroundErrors [list $message $options]
 }
 interp bgerror {} helper::background

@@ -315,13 +315,13 @@ pub fn finish(whose: &Whose) {
 
 /// An end that takes longer than this says what it waits for. Most take some milliseconds, and a program that says
 /// something on stderr has failed, for `exec`.
-const SILENCE: Duration = Duration::from_millis(300);
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// Says on stderr and in the log for how many messages an end waits, and for how long at the most.
 fn say_wait(live: &Live, left: Option<Duration>) {
     let open = live.undelivered();
     // Where hardly any time is left, what is lost is said in a moment.
-    if open == 0 || !matches!(live.end, End::Delivery) || left.is_some_and(|l| l < SILENCE / 3) {
+    if open == 0 || !matches!(live.end, End::Delivery) || left.is_some_and(|l| l < SILENCE / 4) {
         return;
     }
     let most = left.map_or("until they are delivered or have failed".to_owned(), |left| {
