@@ -36,7 +36,7 @@ REPEATED   := $(if $(REPEAT),-repeat $(REPEAT))
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: build stage dev try static demo test broker broker-stop test-broker test-real test-tcl9 bench bench-quick bench-latency bench-instructions valgrind asan leaks soak soak-random soak-model check doc install install-dev uninstall dist deb test-deb clean help
+.PHONY: build stage dev try static demo test broker broker-stop test-broker test-real test-tcl9 test-tcl-new bench bench-quick bench-latency bench-instructions valgrind asan leaks soak soak-random soak-model check doc install install-dev uninstall dist deb test-deb clean help
 
 build: ## compile and lay out the package under build/ (the default)
 	@scripts/setup build
@@ -127,7 +127,15 @@ test-real: ## what tests/real.files lists, on a broker likewise (tests/real.tcl)
 
 test-tcl9: ## the Tcl tests under Tcl 9, from a folder that root may fill with one
 	@$(MAKE) --no-print-directory build
-	@scripts/tcl9 $(T)
+	@scripts/other-tcl tclsh9.0 $(T)
+
+# What a new Tcl may change: how the package is loaded, read and ended, and what it takes from Tcl.
+NEW_TCL = package reload usage first config producer subscriber topic_consumer queue send callbacks \
+	async array oo worker json tuples words shadows ends exit threads reentrancy signals
+
+test-tcl-new: ## some of them under Tcl 9.1 (TCL=tclsh8.6: the newest 8.6) of Debian's unstable distribution; T="name ..."
+	@$(MAKE) --no-print-directory build
+	@scripts/other-tcl $(or $(TCL),tclsh9.1) $(or $(T),$(NEW_TCL))
 
 valgrind: ## the core tests under valgrind; T="name ..." as for test
 	@scripts/setup valgrind

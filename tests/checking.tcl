@@ -236,7 +236,8 @@ oo::class create checking::Ledger {
 
     method Keep {source number known} {
         set message([list $source $number]) $known
-        if {$number == $front($source)} {
+        # Of a source that was killed the log may have one that was not heard of, and not those before it.
+        if {$number == $front($source) || ($ended($source) && $number > $front($source))} {
             my Advance $source
         } elseif {$number < $front($source)} {
             # One that was passed, as it need not be in the log, and is there all the same.

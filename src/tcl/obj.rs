@@ -165,7 +165,7 @@ impl Obj {
     pub fn get_bool(&self, what: &str) -> Result<bool, Error> {
         let mut v = 0;
         // SAFETY: live value, no interpreter wanted.
-        if unsafe { sys::get_boolean(ptr::null_mut(), self.0, &mut v) } == sys::TCL_OK {
+        if unsafe { sys::get_boolean(self.0, &mut v) } == sys::TCL_OK {
             return Ok(v != 0);
         }
         Err(Error::argument(what, "a boolean", &self.str()))

@@ -166,12 +166,33 @@ pub unsafe fn init(interp: *mut Tcl_Interp) -> bool {
     // SAFETY: the slots follow the head.
     let slots = unsafe { ptr::addr_of!((*stubs).slots) };
     SLOTS.store(slots.cast_mut().cast(), Ordering::Release);
+    // A later Tcl may have dropped one: better no package than a call of nothing.
+    // SAFETY: the table is set, and has all that were ever in it; these two have been in each since 8.1.
+    unsafe {
+        if !has_all(slots.cast()) {
+            let text = c"package kafka needs functions that this Tcl no longer has: use Tcl 8.6 to 9.1, or a newer kafka";
+            set_result(interp, new_string(text.as_ptr(), text.count_bytes() as isize));
+            return false;
+        }
+    }
     // SAFETY: the table is set.
     unsafe {
         value::init();
         internal::init(stubs);
     }
     true
+}
+
+/// Whether the table has every function that is called through it.
+///
+/// # Safety
+/// `slots` are Tcl's, of at least 8.6.
+unsafe fn has_all(slots: *const *const c_void) -> bool {
+    let in_9: &[usize] = &[650, 651, 661, 663, 675, 3];
+    let in_8: &[usize] = &[33, 41, 45, 497, 32, 3];
+    let measured = if is_tcl9() { in_9 } else { in_8 };
+    // SAFETY: by the contract above.
+    PLAIN.iter().chain(SIZED).chain(measured).all(|n| unsafe { !(*slots.add(*n)).is_null() })
 }
 
 /// Whether the process runs Tcl 9 (else 8.6).
@@ -188,7 +209,10 @@ fn slot(n: usize) -> *const c_void {
 }
 
 macro_rules! stubs {
-    ($($slot:literal $name:ident($($arg:ident: $ty:ty),*) $(-> $ret:ty)?;)*) => {$(
+    ($($slot:literal $name:ident($($arg:ident: $ty:ty),*) $(-> $ret:ty)?;)*) => {
+        /// The slots that hold the same function in 8.6 and 9.
+        const PLAIN: &[usize] = &[$($slot),*];
+    $(
         #[doc = concat!("Slot ", stringify!($slot), " of Tcl's stub table.")]
         #[inline]
         pub unsafe fn $name($($arg: $ty),*) $(-> $ret)? {
@@ -204,7 +228,10 @@ macro_rules! stubs {
 
 /// As `stubs`, for functions that take one length by value: `int` in 8, `ptrdiff_t` in 9.
 macro_rules! sized_stubs {
-    ($($slot:literal $name:ident($($before:ident: $bty:ty,)* [$len:ident] $(, $after:ident: $aty:ty)*) $(-> $ret:ty)?;)*) => {$(
+    ($($slot:literal $name:ident($($before:ident: $bty:ty,)* [$len:ident] $(, $after:ident: $aty:ty)*) $(-> $ret:ty)?;)*) => {
+        /// The slots whose functions take another length in 9.
+        const SIZED: &[usize] = &[$($slot),*];
+    $(
         #[doc = concat!("Slot ", stringify!($slot), " of Tcl's stub table; the length is an `int` in 8.6.")]
         #[inline]
         pub unsafe fn $name($($before: $bty,)* $len: isize $(, $after: $aty)*) $(-> $ret)? {
@@ -256,7 +283,6 @@ stubs! {
     29 duplicate(o: *mut Tcl_Obj) -> *mut Tcl_Obj;
     30 free_obj(o: *mut Tcl_Obj);
     42 invalidate_string(o: *mut Tcl_Obj);
-    32 get_boolean(i: *mut Tcl_Interp, o: *mut Tcl_Obj, out: *mut c_int) -> c_int;
     44 list_append(i: *mut Tcl_Interp, list: *mut Tcl_Obj, o: *mut Tcl_Obj) -> c_int;
     73 async_invoke(i: *mut Tcl_Interp, code: c_int) -> c_int;
     75 async_ready() -> c_int;
@@ -362,6 +388,28 @@ pub unsafe fn get_bytes(o: *mut Tcl_Obj, n: &mut isize) -> *const u8 {
             >(slot(33))(o, &mut short);
             *n = short as isize;
             p
+        }
+    }
+}
+
+/// `Tcl_GetBooleanFromObj`: slot 32 in 8.6, which 9.1 has no more. In 9 it is a macro for `Tcl_GetBoolFromObj`
+/// (slot 675), which is told the size of what it sets.
+#[inline]
+pub unsafe fn get_boolean(o: *mut Tcl_Obj, out: &mut c_int) -> c_int {
+    // SAFETY: each slot holds a function of this signature in its version (tclDecls.h).
+    unsafe {
+        if is_tcl9() {
+            transmute::<
+                *const c_void,
+                unsafe extern "C" fn(*mut Tcl_Interp, *mut Tcl_Obj, c_int, *mut c_char) -> c_int,
+            >(slot(675))(
+                ptr::null_mut(), o, size_of::<c_int>() as c_int, ptr::from_mut(out).cast()
+            )
+        } else {
+            transmute::<
+                *const c_void,
+                unsafe extern "C" fn(*mut Tcl_Interp, *mut Tcl_Obj, *mut c_int) -> c_int,
+            >(slot(32))(ptr::null_mut(), o, out)
         }
     }
 }

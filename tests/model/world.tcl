@@ -46,7 +46,8 @@ proc ::model::world::writers {} {
     variable writer
     variable transactor
     foreach name {writer transactor} {
-        if {[info exists $name] && [set $name] ne ""} {[set $name] delete}
+        # Until it has ended it asks for its topics, and so would have the brokers make them.
+        if {[info exists $name] && [set $name] ne ""} {[set $name] close}
     }
     # What is sent again, as its answer was lost with a broker, is there once.
     set master [master linger.ms 0 enable.idempotence true]

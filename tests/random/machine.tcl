@@ -56,7 +56,8 @@ proc ::random::judge {words code result options} {
     # What Tcl says of a script that is none has no errorCode: a word too many may make one of any word.
     if {$errorcode eq "NONE" && [string match consume_batch [lindex $words 1]]
             && [regexp {^(missing |extra characters after )} $result]} return
-    if {[lindex $errorcode 0] ni {KAFKA TCL} || [string match "*panick*" $result]} {
+    # A file that is not there, of config -file, is the system's to tell of.
+    if {[lindex $errorcode 0] ni {KAFKA TCL POSIX} || [string match "*panick*" $result]} {
         fault [list $words gave $result errorcode $errorcode]
     }
 }
