@@ -139,6 +139,8 @@ impl Task for Telling {
                 continue;
             }
             interp.set_error(&k.text(), &k.code);
+            // The trace of another error may still be there.
+            interp.hide_words();
             interp.background_error(sys::TCL_ERROR);
             k.more = 0;
             k.told = Instant::now();
