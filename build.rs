@@ -34,6 +34,7 @@ const REPLACED: &[&str] = &[
     "rd_kafka_toppar_op_fetch_stop",
     "rd_kafka_toppar_op_seek",
     "rd_kafka_toppars_pause_resume",
+    "rd_kafka_q_purge0",
 ];
 
 /// Functions that the package replaces on Linux, for all of its C code (src/rdk/descriptors.c). A program that is
