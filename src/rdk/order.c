@@ -100,6 +100,8 @@ static rd_kafka_op_res_t do_change(rd_kafka_t *rk, rd_kafka_q_t *rkq, rd_kafka_o
                 __real_rd_kafka_toppar_op_fetch_stop(change->partition, change->replyq);
                 break;
         case SEEK:
+                /* A question that waits for its time would be asked after all, and its answer be gone to. */
+                rd_kafka_timer_stop(&rk->rk_timers, &change->partition->rktp_offset_query_tmr, 1 /* lock */);
                 __real_rd_kafka_toppar_op_seek(change->partition, change->place, change->replyq);
                 break;
         case PAUSE:

@@ -373,9 +373,18 @@ void kafka_forget_coordinators(rd_kafka_t *rk) {
 static rd_kafka_op_res_t await_offset(rd_kafka_t *rk, rd_kafka_q_t *rkq, rd_kafka_op_t *rko) {
         rd_kafka_toppar_t *toppar = rko->rko_rktp;
         rd_bool_t assigned;
+        rd_kafka_op_t *later;
         (void)rkq;
         if (rko->rko_err == RD_KAFKA_RESP_ERR__DESTROY)
                 return RD_KAFKA_OP_RES_HANDLED;
+        /* Once more through the queue: a start that was asked for before has been sent there only now (order.c). */
+        if (rko->rko_len == 0) {
+                later           = rd_kafka_op_new_cb(rk, RD_KAFKA_OP_WAKEUP, await_offset);
+                later->rko_rktp = rd_kafka_toppar_keep(toppar);
+                later->rko_len  = 1;
+                rd_kafka_q_enq(rk->rk_ops, later);
+                return RD_KAFKA_OP_RES_HANDLED;
+        }
         assigned = rd_kafka_topic_partition_list_find(rk->rk_consumer.assignment.all, toppar->rktp_rkt->rkt_topic->str,
                                                       toppar->rktp_partition) != NULL;
         rd_kafka_toppar_lock(toppar);
