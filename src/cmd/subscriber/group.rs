@@ -17,10 +17,7 @@ impl Subscriber {
     pub(super) fn serve_group(&self, words: &mut Vec<Obj>) -> Option<Called> {
         // Looking at the group's queue counts as polling. Of a member that was put out because its
         // script does not read, it would make one that is in the group and does not read.
-        while self.rebalance.borrow().is_none()
-            && !self.left_alone.get()
-            && (!self.exceeded.get() || !self.early.borrow().is_empty())
-        {
+        while self.rebalance.borrow().is_none() && !self.left_alone.get() && !self.exceeded.get() {
             let event = self.next_group_event()?;
             match event {
                 Event::Rebalance(r) if self.is_void(r.code) => {}
@@ -35,11 +32,6 @@ impl Subscriber {
                     // A member that leaves has to answer what comes behind it.
                     let reads_no_more = late && !self.callback.is_set() && self.core.is_open();
                     self.exceeded.set(reads_no_more);
-                    if reads_no_more {
-                        // That its partitions are lost comes behind it, or came before it.
-                        let next = self.look_at_group();
-                        self.early.borrow_mut().extend(next);
-                    }
                     self.core.message_error(e);
                 }
                 _ => {}
