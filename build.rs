@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// src/rdk/leader.rs, src/rdk/bound.rs, src/rdk/watch.c, src/rdk/marks.c, src/rdk/seek.c,
 /// src/rdk/stamp.c, src/rdk/window.c, src/rdk/refused.c, src/rdk/topics.c, src/rdk/epoch.c, src/rdk/recreated.c,
-/// src/rdk/bump.c, src/rdk/order.c and src/rdk/mock/sequence.rs say why. (scripts/static reads these lines.)
+/// src/rdk/bump.c, src/rdk/order.c, src/rdk/forward.c and src/rdk/mock/sequence.rs say why. (scripts/static reads these lines.)
 const REPLACED: &[&str] = &[
     "rd_kafka_topic_leader_query0", //
     "rd_kafka_q_pop",
@@ -54,6 +54,7 @@ const PRIVATE: &[&str] = &[
     "src/rdk/recreated.c",
     "src/rdk/bump.c",
     "src/rdk/order.c",
+    "src/rdk/forward.c",
     "src/rdk/descriptors.c",
     "src/rdk/group.c",
     "src/rdk/known.c",

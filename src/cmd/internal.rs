@@ -4,6 +4,7 @@
 use std::rc::Rc;
 
 use super::admin::Admin;
+use super::again;
 use super::consumer::Consumer;
 use super::core::Lingering;
 use super::kafka::Kafka;
@@ -32,6 +33,7 @@ static TABLE: Table<Internal> = Table::new(&[
         with_command,
         "the words of a call with -command put where it belongs, for kafka::await",
     ),
+    Row("init", "", again::init, "makes the package's commands again, and provides it"),
     Row("methods", "", methods, "the method tables: type, then name, signature, summary"),
     Row(
         "live",

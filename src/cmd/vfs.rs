@@ -8,13 +8,10 @@ use crate::error::Error;
 use crate::error::Result;
 use crate::tcl::{Code, Flow, Interp, Next, Obj, Raise, Task};
 
-/// Gives a file's bytes. (A name that begins with `|` is a pipeline for `open`.)
-const READ: &str = r#"path {
-    if {[::string match |* $path]} {::set path ./$path}
-    if {[::file isdirectory $path]} {
-        ::return -code error -errorcode {POSIX EISDIR {illegal operation on a directory}} \
-            "couldn't read \"$path\": illegal operation on a directory"
-    }
+/// Reads a file into `bytes`. A close that fails says nothing more of what was read.
+macro_rules! read {
+    () => {
+        r#"
     ::set channel [::open $path rb]
     ::set code [::catch {::read $channel} bytes options]
     ::catch {::close $channel}
@@ -22,12 +19,27 @@ const READ: &str = r#"path {
         ::return -code error -errorcode [::dict get $options -errorcode] \
             "couldn't read \"$path\": [::lindex [::dict get $options -errorcode] end]"
     }
-    ::return $bytes
-}"#;
+"#
+    };
+}
+
+/// Gives a file's bytes. (A name that begins with `|` is a pipeline for `open`.)
+const READ: &str = concat!(
+    r#"path {
+    ::if {[::string match |* $path]} {::set path ./$path}
+    ::if {[::file isdirectory $path]} {
+        ::return -code error -errorcode {POSIX EISDIR {illegal operation on a directory}} \
+            "couldn't read \"$path\": illegal operation on a directory"
+    }"#,
+    read!(),
+    "::return $bytes
+}"
+);
 
 /// Says what Tcl knows of a file that the native file system doesn't have: nothing, `path` and the
 /// native one, `folder`, or `bytes` and what is in it.
-const LOOK: &str = r#"path {
+const LOOK: &str = concat!(
+    r#"path {
     ::if {[::catch {::file system $path} system] || [::lindex $system 0] eq "native"} {
         ::if {[::string match ~* $path] && [::file exists $path]} {
             ::return [::list path [::file nativename [::file normalize $path]]]
@@ -35,16 +47,11 @@ const LOOK: &str = r#"path {
         ::return
     }
     ::if {![::file exists $path]} ::return
-    ::if {[::file isdirectory $path]} {::return folder}
-    ::set channel [::open $path rb]
-    ::set code [::catch {::read $channel} bytes options]
-    ::catch {::close $channel}
-    ::if {$code} {
-        ::return -code error -errorcode [::dict get $options -errorcode] \
-            "couldn't read \"$path\": [::lindex [::dict get $options -errorcode] end]"
-    }
-    ::list bytes $bytes
-}"#;
+    ::if {[::file isdirectory $path]} {::return folder}"#,
+    read!(),
+    "::list bytes $bytes
+}"
+);
 
 /// What to ask Tcl about a file.
 #[derive(Clone, Copy)]

@@ -11,11 +11,6 @@
  *
  * So the main thread alone takes versions: what another thread asks for is sent to it as a whole.
  *
- * And a partition that goes takes nothing along but its own. When librdkafka lets go of a partition it empties its queue
- * (rd_kafka_toppar_remove, rd_kafka_q_destroy_owner), and where that is forwarded, as each one of ours is to its reader's queue
- * until it has been fetched and stopped, it empties the other queue instead: the messages of all other partitions were lost,
- * and reading went on behind them. So it was of topics that the client did not know yet when they were assigned and given up.
- *
  * Compiled with librdkafka's private headers. The linker gives librdkafka these functions for its own (build.rs).
  */
 
@@ -51,21 +46,6 @@ typedef struct {
 } change_t;
 
 static void send_change(rd_kafka_t *rk, change_t *change);
-__attribute__((weak)) int __real_rd_kafka_q_purge0(rd_kafka_q_t *queue, int do_lock);
-
-/* Any thread may call it. Whoever has its queue emptied needs its forward no more. */
-int __wrap_rd_kafka_q_purge0(rd_kafka_q_t *queue, int do_lock) {
-        rd_bool_t forwarded = rd_false;
-
-        if (do_lock) {
-                mtx_lock(&queue->rkq_lock);
-                forwarded = (queue->rkq_flags & RD_KAFKA_Q_F_FWD_APP) && queue->rkq_fwdq;
-                mtx_unlock(&queue->rkq_lock);
-        }
-        if (forwarded)
-                rd_kafka_q_fwd_set0(queue, NULL, 1, 0);
-        return __real_rd_kafka_q_purge0(queue, do_lock);
-}
 
 static void end_change(change_t *change, rd_kafka_resp_err_t err) {
         rd_kafka_op_t *op;

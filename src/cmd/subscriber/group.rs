@@ -29,15 +29,21 @@ impl Subscriber {
                 }
                 Event::Error(e) => {
                     let late = e.error.code == ErrorCode::MAX_POLL_EXCEEDED;
-                    // A member that leaves has to answer what comes behind it.
-                    let reads_no_more = late && !self.callback.is_set() && self.core.is_open();
-                    self.exceeded.set(reads_no_more);
+                    self.exceeded.set(late && self.may_come_back());
                     self.core.message_error(e);
                 }
                 _ => {}
             }
         }
         None
+    }
+
+    /// Whether a member that was put out would be brought back by serving what comes behind that, though its script does
+    /// not read. One that leaves has to answer it.
+    fn may_come_back(&self) -> bool {
+        !self.callback.is_set()
+            && self.core.is_open()
+            && self.core.client.subscription().is_ok_and(|topics| !topics.is_empty())
     }
 
     fn next_group_event(&self) -> Option<Event> {
