@@ -36,6 +36,13 @@ namespace eval ::kafka::json {
         enable.auto.commit           false
         queued.min.messages          100
     }
+    # What a commit is answered when the group has moved on since the messages were read.
+    variable moved {
+        RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID
+        RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS RD_KAFKA_RESP_ERR_STALE_MEMBER_EPOCH
+        RD_KAFKA_RESP_ERR_FENCED_MEMBER_EPOCH RD_KAFKA_RESP_ERR__ASSIGNMENT_LOST
+        RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED
+    }
     variable producerSettings {
         compression.type snappy
         acks             -1

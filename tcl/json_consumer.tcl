@@ -33,8 +33,12 @@ package require Tcl 8.6-
         set Seconds 0.0
         set Times 0
         set Count 0
-        set Handle [::kafka::common::Handle [::kafka::common::Master $options \
-            [::kafka::json::consumer_settings]] subscriber]
+        set defaults [::kafka::json::consumer_settings]
+        if {[dict exists $conf group.protocol] && [dict get $conf group.protocol] eq "consumer"} {
+            # By this protocol the brokers have the times, and librdkafka refuses them.
+            set defaults [dict remove $defaults heartbeat.interval.ms session.timeout.ms]
+        }
+        set Handle [::kafka::common::Handle [::kafka::common::Master $options $defaults] subscriber]
         $Handle subscribe {*}[lmap topic $Topics {list $topic}]
     }
 
@@ -46,7 +50,7 @@ package require Tcl 8.6-
     # process handler ?-latest_only b? ?-batches n? -- call the handler with each batch, a list of dicts
     # `id payload refs topic types`, until it breaks, `stop` is called or so many batches were handled;
     # gives the number of messages. An error in the handler is thrown; its batch isn't committed, and
-    # comes again.
+    # comes again. What the group refuses because it has moved on goes to -log, and reading goes on.
     method process {handler args} {
         ::kafka::common::Check handler command $handler
         set options [::kafka::common::Options {-latest_only 0 bool -batches 0 {int 0}} $args]
@@ -54,14 +58,11 @@ package require Tcl 8.6-
         set processed 0
         set batches 0
         while {!$Stopping} {
-            set list [$Handle consume_list $Timeout $BatchSize -min $BatchSize]
+            set list [my Read]
             # Timers may call stop.
             if {![llength $list]} {
                 # What is no message (the marks of transactions, say) is passed over all the same.
-                if {$Commit && [llength [set places [my Places {}]]]} {
-                    $Handle commit -async {*}$places
-                    my Keep $places
-                }
+                my Commit {} 0
                 update
                 continue
             }
@@ -76,20 +77,45 @@ package require Tcl 8.6-
                 my Again $offsets
                 return -options [dict incr problem -level] $result
             }
-            if {$Commit} {
-                set places [my Places $offsets]
-                $Handle commit {*}$places
-                my Keep $places
-            }
+            # A `break` ends it, after the commit.
+            set isLast [expr {$code == 3 || [incr batches] == [dict get $options -batches]}]
+            my Commit $offsets $isLast
             set Seconds [expr {$Seconds + ([clock microseconds] - $start) / 1e6}]
             incr Times
             incr Count [llength $messages]
             incr processed [llength $messages]
-            # A `break` ends it, after the commit.
-            if {$code == 3 || [incr batches] == [dict get $options -batches]} break
+            if {$isLast} break
             update
         }
         return $processed
+    }
+
+    # Read -- the messages of the next batch, or none.
+    method Read {} {
+        try {
+            return [$Handle consume_list $Timeout $BatchSize -min $BatchSize]
+        } trap {KAFKA RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED} message {
+            # The next read joins the group again.
+            my Say warning "$message; what was not committed comes again: handle fewer messages at a time, or more quickly"
+            return
+        }
+    }
+
+    # Commit offsets isLast -- commit all that was read, the last batch with these offsets. Partitions of
+    # which the group has disposed meanwhile have another reader, who is given the messages again; and what a
+    # broker can't answer for the moment is committed with the next batch, unless there is none.
+    method Commit {offsets isLast} {
+        if {!$Commit || ![llength [set places [my Places $offsets]]]} return
+        if {[catch {$Handle commit {*}$places} message options]} {
+            lassign [dict get $options -errorcode] - code - - flags
+            if {$code ni $::kafka::json::moved && ($isLast || "retriable" ni $flags)} {
+                return -options [dict incr options -level] $message
+            }
+            my Say warning "not committed: $message; those that are still this consumer's are committed with the next\
+                batch, the messages of the others come again"
+            return
+        }
+        foreach tp $places {dict set Committed [lrange $tp 0 1] [lindex $tp 2]}
     }
 
     # Places offsets -- {topic partition offset} to commit when all that was read is handled, the last
@@ -110,11 +136,6 @@ package require Tcl 8.6-
         set tps {}
         dict for {tp offset} $places {lappend tps [list {*}$tp $offset]}
         return $tps
-    }
-
-    # Keep places -- they were committed.
-    method Keep {places} {
-        foreach tp $places {dict set Committed [lrange $tp 0 1] [lindex $tp 2]}
     }
 
     # stop -- have process return after the batch in hand.

@@ -201,6 +201,7 @@ proc ::model::Join {slot} {
     }
     switch $reading {
         range - cooperative - consumer - class {$readers($slot) subscribe $topics}
+        worker - json {world::trouble group}
         assign {
             $readers($slot) subscribe $topics
             $readers($slot) assign all 0 {}
