@@ -209,6 +209,18 @@ impl PartitionList {
         self.elems().iter().position(|elem| std::ptr::eq(elem, found))
     }
 
+    /// Whether another list has the same partitions, in whatever order.
+    #[must_use]
+    pub fn has_same(&self, other: &PartitionList) -> bool {
+        let [mut mine, mut others] = [self.clone(), other.clone()];
+        mine.sort();
+        others.sort();
+        let places = |list: &PartitionList| -> Vec<(String, i32)> {
+            list.iter().map(|e| (e.topic.to_owned(), e.partition)).collect()
+        };
+        places(&mine) == places(&others)
+    }
+
     /// Sorts by topic and partition.
     pub fn sort(&mut self) {
         // SAFETY: the list is valid; null means librdkafka's own order.

@@ -90,6 +90,20 @@ impl Subscriber {
         (Rebalance { code: ErrorCode::REVOKE_PARTITIONS, partitions: told }, true)
     }
 
+    /// What an eager group takes back is what it has assigned last, which may have been void, and told to nobody. What the
+    /// script was told of before that is lost. The second value is whether it is so.
+    fn take_back_told(&self, r: Rebalance) -> (Rebalance, bool) {
+        let told = self.told.borrow();
+        let is_other = r.code == ErrorCode::REVOKE_PARTITIONS
+            && !told.is_empty()
+            && self.is_eager()
+            && !told.has_same(&r.partitions);
+        if !is_other {
+            return (r, false);
+        }
+        (Rebalance { partitions: told.clone(), ..r }, true)
+    }
+
     /// A member that is put out while it is asked to give up some partitions has lost all; librdkafka asks for those
     /// and goes on with the others (its pull request 5604). What an assignment adds then is not the member's: it
     /// takes nothing, and joins again. The second value is whether all is lost.
@@ -178,8 +192,9 @@ impl Subscriber {
             && !r.partitions.is_empty()
             && self.told.borrow().is_empty()
             && self.is_eager();
+        let (r, is_other) = self.take_back_told(r);
         let (r, unasked) = self.take_back_first(r);
-        let (r, out) = if unasked { (r, false) } else { self.take_back_all(r) };
+        let (r, out) = if unasked || is_other { (r, is_other) } else { self.take_back_all(r) };
         let kind = if unasked || out { Kind::Lost } else { Kind::of(&self.core.client, &r) };
         if r.code != ErrorCode::ASSIGN_PARTITIONS && r.code != ErrorCode::REVOKE_PARTITIONS {
             let error = rdk::Error::with_detail(r.code, "the group's rebalance failed");
