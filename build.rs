@@ -58,6 +58,7 @@ const PRIVATE: &[&str] = &[
     "src/rdk/order.c",
     "src/rdk/forward.c",
     "src/rdk/rejoin.c",
+    "src/rdk/position.c",
     "src/rdk/descriptors.c",
     "src/rdk/group.c",
     "src/rdk/known.c",

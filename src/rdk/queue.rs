@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use libc::c_void;
+use libc::{c_int, c_void};
 
 use super::client::{Client, Kind};
 use super::errno::{Error, ErrorCode, Result};
@@ -23,6 +23,15 @@ use super::{hooks, raw, Event, Message};
 pub trait Wake: Send + Sync + 'static {
     /// The queue's length became one.
     fn wake(&self);
+}
+
+extern "C" {
+    fn kafka_consume_batch_queue(
+        queue: *mut raw::rd_kafka_queue_t,
+        timeout_ms: c_int,
+        messages: *mut *mut raw::message_t,
+        size: usize,
+    ) -> isize;
 }
 
 /// Wakes by number. How its lock and librdkafka's queue lock meet:
@@ -139,13 +148,10 @@ impl Queue {
 
     /// Reads up to `max` messages into `out`; returns how many came. Waits for the
     /// whole of `timeout_ms` unless `max` are there: 0 takes what there is
-    /// (`rd_kafka_consume_batch_queue`). Consumer errors such as `PARTITION_EOF` come as
-    /// messages; errors about a whole partition go to `errors`.
-    ///
-    /// librdkafka moves the partition's position behind all that came, and behind a
-    /// `PARTITION_EOF` as if that were a message: at offset 5 the position becomes 6
-    /// (and 6 is stored, with `enable.auto.offset.store`). A pause remembers that
-    /// position for the resume, which would skip message 5: seek after the pause.
+    /// (`rd_kafka_consume_batch_queue`, src/rdk/position.c). Consumer errors such as
+    /// `PARTITION_EOF` come as messages; errors about a whole partition go to `errors`.
+    /// librdkafka's position of a partition, at which fetching goes on after a pause, is
+    /// behind what came of it last.
     pub fn consume_batch(
         &self,
         max: usize,
@@ -164,12 +170,7 @@ impl Queue {
         scratch.0.reserve(max);
         // SAFETY: the queue is valid and the memory has room for `max` pointers.
         let count = unsafe {
-            raw::rd_kafka_consume_batch_queue(
-                self.as_ptr(),
-                timeout_ms,
-                scratch.0.as_mut_ptr(),
-                max,
-            )
+            kafka_consume_batch_queue(self.as_ptr(), timeout_ms, scratch.0.as_mut_ptr(), max)
         };
         let failed = (count < 0).then(Error::last);
         errors.extend(hooks::take_errors().into_iter().map(ClientError::placed));

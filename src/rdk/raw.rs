@@ -277,12 +277,6 @@ extern "C" {
     pub fn rd_kafka_message_broker_id(message: *const message_t) -> i32;
     pub fn rd_kafka_message_produce_errstr(message: *const message_t) -> *const c_char;
     pub fn rd_kafka_message_destroy(message: *mut message_t);
-    pub fn rd_kafka_consume_batch_queue(
-        queue: *mut rd_kafka_queue_t,
-        timeout_ms: c_int,
-        messages: *mut *mut message_t,
-        size: usize,
-    ) -> isize;
     pub fn rd_kafka_produce_batch(
         topic: *mut rd_kafka_topic_t,
         partition: i32,

@@ -4,8 +4,9 @@
  * Where a partition is to begin at its beginning or its end, librdkafka (2.12.1, its issue 2256) asks its leader. When
  * the script seeks elsewhere meanwhile, the answer is late, and librdkafka has it asked for again half a second later,
  * whatever the partition does by then (rd_kafka_toppar_handle_Offset): it goes back to its beginning, or skips to its
- * end, though it has been sought to a message. So an answer is taken only while the partition waits for one, and for
- * that one. It is taken also after a pause, by which librdkafka takes it for late as well.
+ * end, though it has been sought to a message. So an answer is taken only while the partition waits for one, and only that
+ * to its last question: one that was assigned at its end twice began where that had been the first time. It is taken also after
+ * a pause, by which librdkafka takes it for late as well.
  *
  * Where a partition is to go by auto.offset.reset, as its log was truncated or is another one (KIP-320), librdkafka's
  * broker thread compares that place with the last one it was sent to, and goes on where it is if they are equal
@@ -19,6 +20,8 @@
 #include "rdkafka_partition.h"
 #include "rdkafka_request.h"
 
+#include <pthread.h>
+
 #ifndef __APPLE__
 /* Weak, as a program that is linked without the replacement (a test of ours) has no such names. */
 __attribute__((weak)) void __real_rd_kafka_toppar_next_offset_handle(rd_kafka_toppar_t *partition,
@@ -31,11 +34,79 @@ __attribute__((weak)) void __real_rd_kafka_ListOffsetsRequest(rd_kafka_broker_t 
 /* librdkafka's own function for a partition's answer: always the same. */
 static rd_kafka_resp_cb_t *take;
 
+/* A question's number stands in its request in place of the partition's version, and is higher than any of these. */
+#define FIRST_NUMBER 0x40000000
+
+/* The last question of each partition that waits for an answer, by which the request keeps the partition. Each client's main
+ * thread asks. */
+typedef struct question {
+        const rd_kafka_toppar_t *partition;
+        int32_t number;
+        struct question *next;
+} question_t;
+static question_t *questions[1024];
+static pthread_mutex_t questions_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* The place of a partition's question, or of the end of those beside it. With the lock held. */
+static question_t **find_question(const rd_kafka_toppar_t *partition) {
+        question_t **at = &questions[((uintptr_t)partition >> 6) % RD_ARRAYSIZE(questions)];
+
+        while (*at && (*at)->partition != partition)
+                at = &(*at)->next;
+        return at;
+}
+
+/* The number of a new question of this partition, which is the last one from now on. */
+static int32_t number_question(const rd_kafka_toppar_t *partition) {
+        static int32_t last = FIRST_NUMBER;
+        question_t **at;
+        int32_t number;
+
+        pthread_mutex_lock(&questions_lock);
+        last   = last == INT32_MAX ? FIRST_NUMBER : last + 1;
+        number = last;
+        at     = find_question(partition);
+        if (!*at) {
+                *at              = rd_calloc(1, sizeof(**at));
+                (*at)->partition = partition;
+        }
+        (*at)->number = number;
+        pthread_mutex_unlock(&questions_lock);
+        return number;
+}
+
+static rd_bool_t is_last_question(const rd_kafka_toppar_t *partition, int32_t number) {
+        question_t **at;
+        rd_bool_t is_last;
+
+        pthread_mutex_lock(&questions_lock);
+        at      = find_question(partition);
+        is_last = *at && (*at)->number == number;
+        pthread_mutex_unlock(&questions_lock);
+        return is_last;
+}
+
+/* Forgets a question that has had its answer, unless there is another one by now. */
+static void forget_question(const rd_kafka_toppar_t *partition, int32_t number) {
+        question_t **at;
+
+        pthread_mutex_lock(&questions_lock);
+        at = find_question(partition);
+        if (*at && (*at)->number == number) {
+                question_t *old = *at;
+                *at             = old->next;
+                rd_free(old);
+        }
+        pthread_mutex_unlock(&questions_lock);
+}
+
 /* Runs on librdkafka's main thread, as all that changes what is compared here. */
 static void answer(rd_kafka_t *rk, rd_kafka_broker_t *rkb, rd_kafka_resp_err_t err, rd_kafka_buf_t *reply,
                    rd_kafka_buf_t *request, void *opaque, int64_t asked) {
         rd_kafka_toppar_t *partition = opaque;
-        rd_bool_t awaited;
+        const int32_t number         = request->rkbuf_replyq.version;
+        rd_bool_t is_awaited         = rd_true;
+        rd_bool_t is_answered        = rd_true;
 
         if (err != RD_KAFKA_RESP_ERR__DESTROY) {
                 int64_t wanted;
@@ -44,19 +115,29 @@ static void answer(rd_kafka_t *rk, rd_kafka_broker_t *rkb, rd_kafka_resp_err_t e
                 /* So many before the end are counted from there. */
                 if (wanted <= RD_KAFKA_OFFSET_TAIL_BASE)
                         wanted = RD_KAFKA_OFFSET_END;
-                awaited = partition->rktp_fetch_state == RD_KAFKA_TOPPAR_FETCH_OFFSET_WAIT && wanted == asked;
-                if (awaited) {
+                is_awaited = partition->rktp_fetch_state == RD_KAFKA_TOPPAR_FETCH_OFFSET_WAIT && wanted == asked &&
+                             is_last_question(partition, number);
+                if (is_awaited) {
                         request->rkbuf_replyq.version = partition->rktp_op_version;
                         rd_kafka_fetch_pos_init(&partition->rktp_last_next_fetch_start);
                 }
                 rd_kafka_toppar_unlock(partition);
-                if (!awaited) {
-                        /* The request's reference. */
-                        rd_kafka_toppar_destroy(partition);
-                        return;
-                }
         }
-        __atomic_load_n(&take, __ATOMIC_RELAXED)(rk, rkb, err, reply, request, opaque);
+        rd_kafka_toppar_keep(partition);
+        if (is_awaited) {
+                __atomic_load_n(&take, __ATOMIC_RELAXED)(rk, rkb, err, reply, request, opaque);
+                rd_kafka_toppar_lock(partition);
+                /* While it waits, librdkafka has sent the request again. */
+                is_answered = err == RD_KAFKA_RESP_ERR__DESTROY ||
+                              partition->rktp_fetch_state != RD_KAFKA_TOPPAR_FETCH_OFFSET_WAIT;
+                rd_kafka_toppar_unlock(partition);
+        } else {
+                /* The request's reference. */
+                rd_kafka_toppar_destroy(partition);
+        }
+        if (is_answered)
+                forget_question(partition, number);
+        rd_kafka_toppar_destroy(partition);
 }
 
 static void answer_beginning(rd_kafka_t *rk, rd_kafka_broker_t *rkb, rd_kafka_resp_err_t err, rd_kafka_buf_t *reply,
@@ -83,7 +164,8 @@ void __wrap_rd_kafka_ListOffsetsRequest(rd_kafka_broker_t *rkb, rd_kafka_topic_p
                 const int64_t asked = offsets->elems[0].offset;
                 if (asked == RD_KAFKA_OFFSET_BEGINNING || asked == RD_KAFKA_OFFSET_END) {
                         __atomic_store_n(&take, callback, __ATOMIC_RELAXED);
-                        callback = asked == RD_KAFKA_OFFSET_END ? answer_end : answer_beginning;
+                        callback       = asked == RD_KAFKA_OFFSET_END ? answer_end : answer_beginning;
+                        replyq.version = number_question(opaque);
                 }
         }
         __real_rd_kafka_ListOffsetsRequest(rkb, offsets, replyq, callback, timeout_ms, opaque);
