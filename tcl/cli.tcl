@@ -87,7 +87,8 @@ proc ::kafka::cli::Run {words} {
     if {![dict exists $commands $command]} {
         # What is no word may be a secret that got into the wrong place.
         if {![regexp {^[a-z-]{1,20}$} $command]} {Usage "the first word has to be a command"}
-        Usage "unknown command \"$command\": must be [::kafka::common::Or [dict keys $commands]]"
+        Usage "unknown command \"$command\": must be [::kafka::common::Or [dict keys $commands]][
+            ::kafka::common::Near $command [dict keys $commands]]"
     }
     set name "kafkat $command"
     lassign [Parse $command $words] options words

@@ -164,7 +164,8 @@ proc ::kafka::cli::Unknown {word known} {
     if {![regexp {^--?[a-z-]{1,16}$} $word] && [string length $word] > 2} {
         return "unknown option"
     }
-    return "unknown option $word: must be [::kafka::common::Or [lsort [dict keys $known]]]"
+    return "unknown option $word: must be [::kafka::common::Or [lsort [dict keys $known]]][
+        ::kafka::common::Near -[string trimleft $word -] [dict keys $known]]"
 }
 
 # Help ?command? -- the text.
@@ -182,7 +183,8 @@ proc ::kafka::cli::Help {{command ""}} {
         return $text
     }
     if {![dict exists $commands $command]} {
-        Usage "unknown command: must be [::kafka::common::Or [dict keys $commands]]"
+        Usage "unknown command: must be [::kafka::common::Or [dict keys $commands]][
+            ::kafka::common::Near $command [dict keys $commands]]"
     }
     lassign [dict get $commands $command] words summary
     set text [string trimright "Usage: kafkat $command ?OPTION ...? $words"]\n

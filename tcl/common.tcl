@@ -21,6 +21,35 @@ namespace eval ::kafka::common {
     }
 }
 
+# Near word names -- what an error adds for a word that is nearly one of the names.
+proc ::kafka::common::Near {word names} {
+    set near [::kafka::internal nearest $word $names]
+    if {$near eq ""} return
+    return "; did you mean \"$near\"?"
+}
+
+# What all classes stand on: a method that there is not is answered as the plain commands answer a
+# subcommand that there is not, with the nearest one behind what TclOO says.
+if {![info object isa class ::kafka::common::Named]} {
+    ::oo::class create ::kafka::common::Named
+}
+::oo::define ::kafka::common::Named {
+    method unknown {args} {
+        if {![llength $args]} {
+            return -code error -errorcode {TCL WRONGARGS} \
+                "wrong # args: should be \"[list [lindex [info level 0] 0]] method ?arg ...?\""
+        }
+        if {[catch {next {*}$args} message options] != 1} {
+            return -options [::tcl::dict::incr options -level] $message
+        }
+        # Those in capitals are for the package's other classes, not for scripts.
+        append message [::kafka::common::Near [lindex $args 0] \
+            [lsearch -all -inline -not -glob [info object methods [self] -all] {[A-Z]*}]]
+        return -code error -errorcode [::tcl::dict::get $options -errorcode] $message
+    }
+    unexport unknown
+}
+
 # Class name script -- a class by its definition. One that is there is defined anew, and its objects
 # live on: a package may be forgotten and required again.
 proc ::kafka::common::Class {name script} {
@@ -29,6 +58,11 @@ proc ::kafka::common::Class {name script} {
     } else {
         uplevel #0 [list ::oo::class create $name $script]
     }
+    if {[info class superclasses $name] eq "::oo::object"} {
+        ::oo::define $name superclass ::kafka::common::Named
+    }
+    # For the methods of the class itself: create and new.
+    ::oo::objdefine $name mixin ::kafka::common::Named
     # Methods look into the object's namespace: see own.tcl. On the first line, as errors tell lines.
     lassign [info class constructor $name] arguments body
     if {$body ne ""} {
@@ -141,7 +175,7 @@ proc ::kafka::common::Options {spec words} {
     foreach {name value} $words {
         if {![dict exists $kinds $name]} {
             return -code error -level 2 -errorcode [list TCL LOOKUP INDEX option $name] \
-                "bad option \"$name\": must be [Or [lsort [dict keys $kinds]]]"
+                "bad option \"$name\": must be [Or [lsort [dict keys $kinds]]][Near $name [dict keys $kinds]]"
         }
         if {[llength $words] % 2 && $name eq [lindex $words end]} {
             return -code error -level 2 -errorcode {TCL WRONGARGS} "value for \"$name\" missing"

@@ -259,8 +259,10 @@ proc ::kafka::easy::Attempt {script} {
 proc ::kafka::easy::Options {command fixed words} {
     foreach {option value} $words {
         if {$option ne "-brokers"} {
+            set near [::kafka::internal nearest $option {-brokers}]
+            if {$near ne ""} {set near "; did you mean \"$near\"?"}
             return -code error -errorcode [list TCL LOOKUP INDEX option $option] \
-                "bad option \"$option\": must be -brokers"
+                "bad option \"$option\": must be -brokers$near"
         }
     }
     if {[llength $words] % 2} {

@@ -116,9 +116,10 @@ proc ::kafka::producing::Away {handle} {
                     set wanted $given
                 }
                 default {
+                    set names {-block -future -headers -key -null_headers -partition -timestamp -tombstone}
                     return -code error -errorcode [list TCL LOOKUP INDEX option $option] \
-                        "bad option \"$option\": must be -block, -future, -headers, -key,\
-                        -null_headers, -partition, -timestamp, or -tombstone"
+                        "bad option \"$option\": must be [::kafka::common::Or $names][
+                            ::kafka::common::Near $option $names]"
                 }
             }
         }

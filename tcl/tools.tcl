@@ -13,6 +13,7 @@
 
 package require Tcl 8.6-
 package require kafka
+package require kafka::common
 
 namespace eval ::kafka::tools {}
 
@@ -360,6 +361,7 @@ proc ::kafka::tools::Options {call words defaults} {
         if {$option ni $names} {
             set text "bad option \"$option\": must be [join [lrange $names 0 end-1] {, }]"
             append text [expr {[llength $names] > 2 ? "," : ""}] " or [lindex $names end]"
+            append text [::kafka::common::Near $option $names]
             return -code error -level 2 -errorcode [list TCL LOOKUP INDEX option $option] $text
         }
         set options($option) $value

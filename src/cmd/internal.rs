@@ -19,7 +19,9 @@ use super::topic_producer::TopicProducer;
 use crate::error::{Error, Result};
 use crate::rdk;
 use crate::tcl::command::new_id;
-use crate::tcl::{elements, event, resources, Call, Flow, Obj, Object, Outcome, Row, State, Table};
+use crate::tcl::{
+    elements, event, near, resources, Call, Flow, Obj, Object, Outcome, Row, State, Table,
+};
 
 pub struct Internal {
     id: u64,
@@ -60,6 +62,7 @@ static TABLE: Table<Internal> = Table::new(&[
     Row("cpu", "", cpu, "microseconds of CPU that this thread has used"),
     Row("trim", "", trim, "gives the memory that malloc keeps, but nobody uses, back to the system"),
     Row("codes", "", codes, "librdkafka's error codes: number, constant and text of each"),
+    Row("nearest", "word names", nearest, "the name that the word is nearly, or empty"),
     Row("raise", "code detail", raise, "throws an error with that code"),
     Row("panic", "", panic, "panics, for the test of the guard"),
 ]);
@@ -210,6 +213,13 @@ fn codes(_c: &C<'_>) -> Out {
         })
         .collect();
     Ok(Obj::list(&words).into())
+}
+
+/// `nearest word names`
+fn nearest(c: &C<'_>) -> Out {
+    let names: Vec<String> =
+        c.args.at(1)?.elements("names")?.iter().map(|name| name.str().to_string()).collect();
+    Ok(Obj::text(near::nearest(&c.args.at(0)?.str(), &names).unwrap_or_default()).into())
 }
 
 /// `raise code detail`
