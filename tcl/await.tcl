@@ -1,10 +1,26 @@
 # await.tcl -- kafka::await: a coroutine waits for a call that takes -command.
 
 namespace eval ::kafka::easy {
-    # The last id, and id -> coroutine and, once it is there, answer.
-    State awaits 0
+    # The last id, and id -> coroutine and, once it is there, answer. No id is one of a package that
+    # was deleted before.
+    State awaits [clock microseconds]
     variable awaiting
     array set awaiting {}
+    # The wait, by its id. It stands outside of the namespace, which may be deleted meanwhile. The
+    # variable goes with this frame, also when the coroutine is deleted: then nobody waits any more,
+    # and an answer that still comes is dropped.
+    variable waits [list id [string map [list @CODE@ [list $goneCode] @TEXT@ [list $goneText]] {
+        set guard $id
+        trace add variable guard unset [::list ::kafka::easy::Forget $id]
+        while 1 {
+            if {![::tcl::info::exists ::kafka::easy::awaiting($id)]} {
+                return -code error -errorcode @CODE@ @TEXT@
+            }
+            if {[llength $::kafka::easy::awaiting($id)] > 1} break
+            yield
+        }
+        tailcall ::kafka::easy::Outcome [lindex $::kafka::easy::awaiting($id) 1]
+    }]]
 }
 
 # await command ?arg ...? -- inside a coroutine: call a command that takes -command
@@ -25,18 +41,15 @@ proc ::kafka::await {command args} {
     if {[lindex $args 0] in {send send_batch} && [llength $args] > 2 && "-wait" ni $args} {
         lappend args -wait -1
     }
-    set call [::kafka::internal with_command [list ::kafka::easy::Answer $id] \
+    set call [::kafka::internal with_command [list ::apply $easy::told ::kafka::easy::Answer $id] \
         $object $command {*}$args]
     set easy::awaiting($id) [list $coroutine]
-    # The variable goes with this frame, also when the coroutine is deleted: then
-    # nobody waits any more, and an answer that still comes is dropped.
+    # While the call itself lasts, as in the wait.
     set guard $id
     trace add variable guard unset [list ::kafka::easy::Forget $id]
     uplevel 1 $call
-    while {[llength $easy::awaiting($id)] == 1} {
-        yield
-    }
-    easy::Outcome [lindex $easy::awaiting($id) 1]
+    trace remove variable guard unset [list ::kafka::easy::Forget $id]
+    tailcall ::apply $easy::waits $id
 }
 
 # Answer id answer -- the outcome of a call that a coroutine awaits.

@@ -56,14 +56,14 @@ package require Tcl 8.6-
         set Pending {}
         set Timer ""
         set Due ""
+        ::kafka::partition::WatchExit
     }
 
     # What was pushed is sent.
     destructor {
         if {![info exists Client]} return
-        if {[info object isa object $Client]} {catch {my flush}}
-        after cancel $Timer
-        if {$Own ne ""} {$Own destroy}
+        my HandOver
+        if {$Own ne "" && [info object isa object $Own]} {$Own destroy}
     }
 
     # produce data -- a future of its status: without an aggregator data is a record, its status the
@@ -88,7 +88,15 @@ package require Tcl 8.6-
     }
 
     # flush -- send what was pushed, now
-    method flush {} {
+    method flush {} {my Flush 1}
+
+    # HandOver -- likewise, where nothing can be waited for: it is librdkafka's then.
+    method HandOver {} {
+        if {[info object isa object $Client]} {my Flush 0} else {after cancel $Timer}
+    }
+
+    # Flush ask -- with ask, the partition is looked up before.
+    method Flush {ask} {
         after cancel $Timer
         set Timer ""
         set pending $Pending
@@ -96,7 +104,7 @@ package require Tcl 8.6-
         if {![llength $pending]} return
         if {[catch {
             lassign [uplevel #0 [list {*}$Aggregator flush]] records context
-            $Client Retry {}
+            if {$ask} {$Client Retry {}}
             set words [lmap record $records {::kafka::partition::Words $record}]
         } message options]} {
             foreach one $pending {::kafka::future::Resolve [lindex $one 0] [list failed $message $options]}
@@ -123,13 +131,32 @@ package require Tcl 8.6-
         }
         [$Client Producer] poll [expr {max(1, min($ms, 100))}]
     }
-    export Serve
+    export Serve HandOver
 }
 
 namespace eval ::kafka::partition {
-    ::kafka::easy::State batches 0
+    # No batch is one of a package that was deleted before.
+    ::kafka::easy::State batches [clock microseconds]
     # Number -> {offsets left failure about}
     variable sent; array set sent {}
+}
+
+# WatchExit -- a process that ends takes no leave of objects: what is held is handed over when `exit` is
+# called, which tclsh does at the end of a script as well.
+proc ::kafka::partition::WatchExit {} {
+    if {[namespace which -command ::exit] eq ""} return
+    set prefix [list ::apply $::kafka::easy::told ::kafka::partition::Exits]
+    trace remove execution ::exit enter $prefix
+    trace add execution ::exit enter $prefix
+}
+
+# Exits args -- a trace: the process is about to end. An error here would keep it from that.
+proc ::kafka::partition::Exits {args} {
+    foreach object [::kafka::easy::Instances ::kafka::BatchProducer] {
+        if {[catch {$object HandOver} message]} {
+            catch {puts stderr "kafka: $object could not hand over what it holds: $message"}
+        }
+    }
 }
 
 proc ::kafka::partition::Send {producer topic partition words about} {
@@ -147,7 +174,7 @@ proc ::kafka::partition::Send {producer topic partition words about} {
         # A full queue is waited for; what is refused counts as not delivered.
         if {[catch {
             $producer send $topic {*}$one -partition $partition -block 30000 \
-                -command [list ::kafka::partition::Stored $id $index]
+                -command [list ::apply $::kafka::easy::told ::kafka::partition::Stored $id $index]
         } message options]} {
             Stored $id $index [list failed $message $options]
         }

@@ -302,12 +302,9 @@ proc ::kafka::common::Gone {command} {
 # Background message options -- have the background error handler called with an error,
 # when the loop next turns.
 proc ::kafka::common::Background {message options} {
-    after 0 [list ::kafka::common::Rethrow $message $options]
+    # By no procedure of the package: its namespace may be deleted before.
+    after 0 [list ::return -options [dict merge $options {-code 1 -level 0}] $message]
     return
-}
-
-proc ::kafka::common::Rethrow {message options} {
-    return -options [dict merge $options {-code 1 -level 1}] $message
 }
 
 # Refuse code text detail -- throw in the package's own form.

@@ -106,7 +106,7 @@ proc ::kafka::consuming::Offsets {tps} {
         set id [::kafka::future::New [list $Handle poll]]
         try {
             my Call "" plain {*}$words \
-                -command [list ::kafka::consuming::Committed $id $result] {*}$offsets
+                -command [list ::apply $::kafka::easy::told ::kafka::consuming::Committed $id $result] {*}$offsets
         } on error {message problem} {
             ::kafka::future::Forget $id
             return -options [dict incr problem -level] $message

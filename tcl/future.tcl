@@ -8,7 +8,8 @@ package require Tcl 8.6-
 package require kafka::common
 
 namespace eval ::kafka::future {
-    ::kafka::easy::State last 0
+    # None is one of a package that was deleted before.
+    ::kafka::easy::State last [clock microseconds]
     # By number. `serve` exists as long as the future does: the command prefix that, with a number of
     # milliseconds appended, serves what will resolve it (empty: the event loop).
     variable serve;    array set serve {}
@@ -176,6 +177,25 @@ proc ::kafka::future::Leave {id args} {
     return
 }
 
+# Leaving -- the package is being deleted: results that had come go to who is there for them, callbacks are
+# called with theirs, or with an error. Gives the coroutines that wait.
+proc ::kafka::future::Leaving {} {
+    variable answer
+    variable chain
+    variable waiter
+    Sweep
+    foreach id [array names chain] {
+        if {[info exists answer($id)]} {
+            set result $answer($id)
+        } else {
+            set result [list failed $::kafka::easy::goneText \
+                [dict create -errorcode $::kafka::easy::goneCode]]
+        }
+        after 0 [list {*}[lindex $chain($id) 0] [Argument $result]]
+    }
+    lmap {- row} [array get waiter] {lindex $row 0}
+}
+
 ::kafka::common::Class ::kafka::Future {
     variable Id
 
@@ -232,20 +252,26 @@ proc ::kafka::future::Leave {id args} {
         ::kafka::common::Check timeout ms $timeout
         my Alone
         ::kafka::future::Push $Id
-        if {![info exists ::kafka::future::answer($Id)]} {
+        set id $Id
+        set gone [list $::kafka::easy::goneCode $::kafka::easy::goneText]
+        if {![info exists ::kafka::future::answer($id)]} {
             if {[info coroutine] ne ""} {
                 my Yield $timeout
             } else {
                 my Serve $timeout
             }
         }
-        if {![info exists ::kafka::future::answer($Id)]} {
+        if {![info exists ::kafka::future::serve($id)]} {
+            return -code error -errorcode [lindex $gone 0] [lindex $gone 1]
+        }
+        if {![info exists ::kafka::future::answer($id)]} {
             return -code error -errorcode [list KAFKA RDKAFKA RD_KAFKA_RESP_ERR__TIMED_OUT \
                 "Local: Timed out" "no result within $timeout ms" retriable] \
                 "kafka error: Local: Timed out (no result within $timeout ms)"
         }
-        lassign $::kafka::future::answer($Id) kind value options
-        my destroy
+        lassign $::kafka::future::answer($id) kind value options
+        # Who destroyed it meanwhile doesn't care, but this one waits.
+        if {[namespace which my] ne ""} {my destroy}
         if {$kind eq "ok"} {
             return $value
         }
@@ -270,7 +296,7 @@ proc ::kafka::future::Leave {id args} {
         set timer ""
         if {$timeout >= 0} {set timer [after $timeout [list ::kafka::future::Expire $id]]}
         # Whoever resumes the coroutine for other reasons has it wait on.
-        while {![info exists ::kafka::future::answer($id)]
+        while {[info exists ::kafka::future::serve($id)] && ![info exists ::kafka::future::answer($id)]
                 && ![info exists ::kafka::future::expired($id)]} {
             yield
         }
@@ -281,7 +307,7 @@ proc ::kafka::future::Leave {id args} {
     method Serve {timeout} {
         set deadline [::kafka::common::Deadline $timeout]
         set id $Id
-        while {![info exists ::kafka::future::answer($id)]} {
+        while {[info exists ::kafka::future::serve($id)] && ![info exists ::kafka::future::answer($id)]} {
             set left [::kafka::common::Left $deadline]
             if {$left == 0} return
             set prefix $::kafka::future::serve($id)
@@ -294,6 +320,7 @@ proc ::kafka::future::Leave {id args} {
                 vwait ::kafka::future::tick
                 after cancel $timer
             }
+            if {![info exists ::kafka::future::serve($id)]} return
             ::kafka::future::Push $id
         }
     }

@@ -439,6 +439,7 @@ proc ::kafka::easy::Invalid {detail} {
     Refuse RD_KAFKA_RESP_ERR__INVALID_ARG "Local: Invalid argument or configuration" $detail
 }
 
+uplevel #0 [list source -encoding utf-8 [file join [file dirname [info script]] ends.tcl]]
 uplevel #0 [list source -encoding utf-8 [file join [file dirname [info script]] await.tcl]]
 # After all that has procedures here: see own.tcl.
 uplevel #0 [list source -encoding utf-8 [file join [file dirname [info script]] own.tcl]]

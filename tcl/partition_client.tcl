@@ -38,6 +38,12 @@ proc ::kafka::partition::Words {record} {
     return $words
 }
 
+# Tick -- whoever waits in the event loop looks again.
+proc ::kafka::partition::Tick {} {
+    variable tick 1
+    return
+}
+
 # Pause ms -- in a coroutine others run meanwhile.
 proc ::kafka::partition::Pause {ms} {
     set coroutine [info coroutine]
@@ -46,7 +52,7 @@ proc ::kafka::partition::Pause {ms} {
         return
     }
     set end [expr {[clock milliseconds] + $ms}]
-    set timer [after $ms [list $coroutine]]
+    set timer [after $ms [list ::apply $::kafka::easy::resume $coroutine]]
     while {[clock milliseconds] < $end} {yield}
     after cancel $timer
 }
@@ -166,11 +172,16 @@ proc ::kafka::partition::Pause {ms} {
     method Retry {script} {
         set deadline [::kafka::common::Deadline [dict get $Options -backoff_deadline]]
         set delay 100
+        set self [self]
         while 1 {
             try {
                 my Bind
                 return [uplevel 1 $script]
             } on error {message options} {
+                # The client may have gone meanwhile, and the package with it.
+                if {![info object isa object $self]} {
+                    return -options [dict incr options -level 2] $message
+                }
                 set code [lindex [dict get $options -errorcode] 1]
                 set left [::kafka::common::Left $deadline]
                 if {[dict get $Options -unknown_topic] ne "retry" || $left == 0
@@ -179,6 +190,10 @@ proc ::kafka::partition::Pause {ms} {
                 }
             }
             ::kafka::partition::Pause [expr {$left < 0 ? $delay : min($delay, $left)}]
+            if {![info object isa object $self]} {
+                return -code error -level 2 -errorcode {KAFKA CLOSED {the client is closed} {} {}} \
+                    "kafka error: the client is closed"
+            }
             set delay [expr {min($delay * 3, 5000)}]
         }
     }

@@ -6,12 +6,6 @@ package require kafka::common
 namespace eval ::kafka::producing {
     # Handles whose object is gone, while futures still wait for their deliveries.
     variable leaving; array set leaving {}
-    # What a report is given to. The namespace may be deleted before it comes: then nobody waits for it.
-    variable told {args {
-        if {[::namespace which -command ::kafka::producing::Delivered] ne ""} {
-            ::tailcall ::kafka::producing::Delivered {*}$args
-        }
-    }}
     # How many futures of a handle are open.
     variable open; array set open {}
 }
@@ -136,7 +130,7 @@ proc ::kafka::producing::Away {handle} {
         set id [::kafka::future::New [list $Handle poll]]
         try {
             $Handle send $topic $value {*}$words \
-                -command [list ::apply $::kafka::producing::told $Handle $id $originals]
+                -command [list ::apply $::kafka::easy::told ::kafka::producing::Delivered $Handle $id $originals]
         } on error {message options} {
             ::kafka::future::Forget $id
             dict set options -errorcode [::kafka::errors::Tree \

@@ -47,10 +47,8 @@ package require Tcl 8.6-
 
     destructor {
         if {[info exists Handle] && ![::kafka::common::Gone $Handle]} {$Handle delete}
-        # A coroutine that waits in next finds the object gone.
-        if {[info exists Waiter] && $Waiter ne "" && ![::kafka::common::Gone $Waiter]} {
-            after 0 [list $Waiter]
-        }
+        # Who waits in next finds the object gone.
+        if {[info exists Waiter] && $Waiter ne ""} {after 0 $Waiter}
     }
 
     # next ?timeout? -- the next record, with its `high_watermark`; empty when there is none in time, or
@@ -68,12 +66,12 @@ package require Tcl 8.6-
             if {$left == 0} return
             set timer ""
             if {[info coroutine] ne ""} {
-                set Waiter [info coroutine]
-                if {$left > 0} {set timer [after $left [list $Waiter]]}
+                set Waiter [list ::apply $::kafka::easy::resume [info coroutine]]
+                if {$left > 0} {set timer [after $left $Waiter]}
                 yield
             } else {
-                if {$left > 0} {set timer [after $left [list incr ::kafka::partition::tick]]}
-                set Waiter [list incr ::kafka::partition::tick]
+                set Waiter [list ::apply $::kafka::easy::told ::kafka::partition::Tick]
+                if {$left > 0} {set timer [after $left $Waiter]}
                 vwait ::kafka::partition::tick
             }
             after cancel $timer

@@ -73,6 +73,8 @@ proc ::kafka::worker::Told {object method args} {
             $Sub delete
         }
         my Release
+        # A stop that waits finds it ended.
+        set State stopped
     }
 
     # start -- join the group; handlers are called from the event loop.

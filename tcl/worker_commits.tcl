@@ -92,7 +92,7 @@ oo::define ::kafka::Worker {
         if {![llength $tps] || ![info exists Sub]} return
         set Committing 1
         if {[catch {
-            $Sub commit -command [list ::kafka::worker::Told [self] Answered $tps] {*}$tps
+            $Sub commit -command [list ::apply $::kafka::easy::told ::kafka::worker::Told [self] Answered $tps] {*}$tps
         } message options]} {
             my Answered $tps [list error $message]
         }

@@ -22,7 +22,7 @@ oo::define ::kafka::Worker {
     method Look {message options} {
         if {$State ne "running"} return
         if {[catch {
-            $Sub metadata -command [list ::kafka::worker::Told [self] Looked $message $options]
+            $Sub metadata -command [list ::apply $::kafka::easy::told ::kafka::worker::Told [self] Looked $message $options]
         } problem problemOptions]} {
             my SubscribeFailed $problem $problemOptions
         }
