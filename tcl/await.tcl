@@ -35,7 +35,7 @@ proc ::kafka::await {command args} {
         easy::Refuse STATE "not allowed in the present state" \
             "kafka::await outside a coroutine: call the command itself, it waits"
     }
-    set object [uplevel 1 [list ::namespace origin $command]]
+    set object [uplevel 1 [list ::tcl::namespace::origin $command]]
     set id [incr easy::awaits]
     # A report that comes in a call of its own is no answer; what -wait gives is.
     if {[lindex $args 0] in {send send_batch} && [llength $args] > 2 && "-wait" ni $args} {

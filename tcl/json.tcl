@@ -15,7 +15,6 @@
 package require Tcl 8.6-
 package require kafka::common
 package require json
-package require json::write
 
 # A history of a hundred messages is some four hundred levels deep.
 if {[interp recursionlimit {}] < 10000} {interp recursionlimit {} 10000}
@@ -231,7 +230,7 @@ proc ::kafka::json::Mistyped {expected value} {
 }
 
 proc ::kafka::json::Quote {text} {
-    set quoted [::json::write string $text]
+    set quoted "\"[string map {\" \\\" \\ \\\\ \b \\b \f \\f \n \\n \r \\r \t \\t} $text]\""
     if {![regexp {[^\u0020-\u007e]} $quoted]} {
         return $quoted
     }

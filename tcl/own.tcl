@@ -11,12 +11,16 @@ namespace eval ::kafka::own {}
 
 # Watch -- look after the commands that programs define, or have defined already.
 proc ::kafka::easy::Watch {} {
-    foreach name {dict string info array namespace file clock chan lmap try lassign} {
+    foreach name {dict string info array namespace file clock chan lmap try lassign foreach} {
         set map {}
         if {[namespace ensemble exists ::tcl::$name] || [namespace exists ::tcl::$name]} {
             foreach command [info commands ::tcl::${name}::*] {
                 lappend map [namespace tail $command] $command
             }
+        }
+        if {$name eq "info"} {
+            # Of all the subcommands these alone lie elsewhere.
+            lappend map object ::oo::InfoObject class ::oo::InfoClass
         }
         set ::kafka::easy::maps($name) $map
         if {[info procs ::$name] ne "" || [info commands ::$name] eq ""} {
@@ -52,12 +56,55 @@ proc ::kafka::easy::Replace {name} {
                 set lists($here) {}
                 set script "::lappend ::kafka::own::lists($here) \[[lindex $args end]\n\]"
                 set code [catch {
-                    uplevel 1 [list ::foreach {*}[lrange $args 0 end-1] $script]
+                    uplevel 1 [list [::tcl::namespace::which -command foreach] \
+                        {*}[lrange $args 0 end-1] $script]
                 } result options]
                 set list $lists($here)
                 unset lists($here)
                 if {$code == 0} {return $list}
                 return -options [::tcl::dict::incr options -level] $result
+            }
+        }
+        foreach {
+            ::tcl::namespace::eval ::kafka::own::tcl::mathfunc {}
+            proc ::kafka::own::foreach {args} {
+                set last [expr {[llength $args] - 1}]
+                set rounds 0
+                for {set i 0} {$i < $last} {incr i 2} {
+                    set names [llength [lindex $args $i]]
+                    set need [expr {([llength [lindex $args $i+1]] + $names - 1) / $names}]
+                    if {$need > $rounds} {set rounds $need}
+                }
+                for {set round 0} {$round < $rounds} {incr round} {
+                    for {set i 0} {$i < $last} {incr i 2} {
+                        set names [lindex $args $i]
+                        set at [expr {$round * [llength $names]}]
+                        for {set n 0} {$n < [llength $names]} {incr n} {
+                            uplevel 1 [list ::set [lindex $names $n] \
+                                [lindex $args $i+1 $at+$n]]
+                        }
+                    }
+                    set code [catch {uplevel 1 [lindex $args end]} result options]
+                    if {$code == 3} break
+                    if {$code in {0 4}} continue
+                    return -options [::tcl::dict::incr options -level] $result
+                }
+                return
+            }
+            # Tcl 8.6 has these two as procedures with foreach.
+            proc ::kafka::own::tcl::mathfunc::max {first args} {
+                while {[llength $args]} {
+                    if {[lindex $args 0] > $first} {set first [lindex $args 0]}
+                    set args [lrange $args 1 end]
+                }
+                return $first
+            }
+            proc ::kafka::own::tcl::mathfunc::min {first args} {
+                while {[llength $args]} {
+                    if {[lindex $args 0] < $first} {set first [lindex $args 0]}
+                    set args [lrange $args 1 end]
+                }
+                return $first
             }
         }
         lassign {
@@ -112,6 +159,12 @@ proc ::kafka::easy::Replace {name} {
 proc ::kafka::easy::Guard {} {
     foreach space [list ::kafka {*}[namespace children ::kafka]] {
         if {$space ne "::kafka::own"} {
+            namespace eval $space {::tcl::namespace::path ::kafka::own}
+        }
+    }
+    # What of tcllib our commands call, unless it has something there already.
+    foreach space {::json ::md5} {
+        if {[namespace exists $space] && [namespace eval $space {::tcl::namespace::path}] eq ""} {
             namespace eval $space {::tcl::namespace::path ::kafka::own}
         }
     }

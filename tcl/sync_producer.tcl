@@ -131,10 +131,11 @@ proc ::kafka::sync::Md5 {bytes count} {
         if {$strategy in {round_robin random}} {return $strategy}
         if {$strategy eq "md5"} {
             package require md5 2
+            ::kafka::easy::Guard
             return md5
         }
         set command [lindex $strategy 0]
-        if {[uplevel #0 [list ::namespace which -command $command]] eq ""
+        if {[uplevel #0 [list ::tcl::namespace::which -command $command]] eq ""
                 && ![auto_load $command]} {
             return -code error -level 2 -errorcode {TCL VALUE} "expected round_robin, random, md5 or\
                 a command prefix for -partition_strategy but got \"$strategy\""

@@ -120,7 +120,7 @@ oo::define ::kafka::Worker {
         if {![dict exists $options -errorcode]} {return 0}
         set command [lindex [dict get $Options -handler] 0]
         expr {[dict get $options -errorcode] eq [list TCL LOOKUP COMMAND $command]
-            && [namespace eval :: [list namespace which -command $command]] eq ""}
+            && [uplevel #0 [list ::tcl::namespace::which -command $command]] eq ""}
     }
 
     # Bury messages text options attempts -- to the dead letter topic, with headers that say where
