@@ -340,19 +340,8 @@ pub fn pause(c: &C<'_>) -> Out {
     let client = &c.this.core().client;
     let reader = &c.this.reader;
     to_assigned(reader, &mut list, |l| client.pause(l))?;
-    // librdkafka counts an end of partition that was read as a message, and would resume after the
-    // message that comes there next: it is told where to go on.
-    let mut ends = PartitionList::new();
     for e in list.iter().filter(|e| e.error.is_none()) {
-        let part = reader.part(e.topic, e.partition);
-        part.set_paused(true);
-        // Where a seek under way goes, nothing was read.
-        if let Some(next) = part.read().filter(|_| c.this.reports_ends && c.this.seeks_ended()) {
-            ends.add_offset(e.topic, e.partition, next)?;
-        }
-    }
-    if !ends.is_empty() {
-        client.seek(&mut ends, 0)?;
+        reader.part(e.topic, e.partition).set_paused(true);
     }
     Ok(tps::outcome(&list, |_| Obj::empty())?.into())
 }

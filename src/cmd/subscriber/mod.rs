@@ -43,8 +43,6 @@ pub struct Subscriber {
     next_read: Cell<Option<Instant>>,
     keepalive: RefCell<Option<Timer>>,
     keepalive_every: Duration,
-    /// `enable.partition.eof` is on.
-    pub reports_ends: bool,
     /// Deleted: a thread of its own serves the group to the end.
     left_alone: Cell<bool>,
     /// `max.poll.interval.ms` was exceeded, and the script has not read since.
@@ -253,7 +251,6 @@ impl Subscriber {
         let client = plan.client.clone();
         let store = plan.store.clone();
         let group = client.consumer_queue()?;
-        let reports_ends = client.conf().get("enable.partition.eof").as_deref() == Some("true");
         let max: u64 = client
             .conf()
             .get("max.poll.interval.ms")
@@ -277,7 +274,6 @@ impl Subscriber {
                 next_read: Cell::new(None),
                 keepalive: RefCell::default(),
                 keepalive_every: Duration::from_millis((max / 3).max(1)),
-                reports_ends,
                 left_alone: Cell::new(false),
                 exceeded: Cell::new(false),
                 seeks: RefCell::default(),

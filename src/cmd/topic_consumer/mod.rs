@@ -280,15 +280,7 @@ fn pause(c: &C<'_>) -> Out {
     let mut list = only(c, partition)?;
     c.this.core().client.pause(&mut list)?;
     tps::outcome(&list, |_| Obj::empty())?;
-    let part = stream.reader.part(c.this.topic.name(), partition);
-    part.set_paused(true);
-    // librdkafka counts an end of partition that was read as a message, and would resume after the
-    // message that comes there next: it is told where to go on.
-    let core = c.this.core();
-    let ends = core.client.conf().get("enable.partition.eof").as_deref() == Some("true");
-    if let Some(next) = part.read().filter(|_| ends) {
-        c.this.topic.seek(partition, next, 0)?;
-    }
+    stream.reader.part(c.this.topic.name(), partition).set_paused(true);
     Ok(Flow::Empty)
 }
 
