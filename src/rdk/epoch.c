@@ -63,13 +63,15 @@ static void claim_what_is_held(rd_kafka_cgrp_t *rkcg) {
 }
 
 /* Of the classic protocol. One that is in its group may join again while an assignment waits for its answer, and claims
- * that, too. */
+ * that, too. Whose generation was refused keeps its id, and has lost all like one that is unknown (kafka_is_out). */
 void __wrap_rd_kafka_JoinGroupRequest(rd_kafka_broker_t *rkb, const rd_kafkap_str_t *group_id,
                                       const rd_kafkap_str_t *member_id, const rd_kafkap_str_t *group_instance_id,
                                       const rd_kafkap_str_t *protocol_type, const rd_list_t *topics,
                                       rd_kafka_replyq_t replyq, rd_kafka_resp_cb_t *resp_cb, void *opaque) {
-        if (rkb->rkb_rk->rk_cgrp && RD_KAFKAP_STR_LEN(member_id) == 0)
-                claim_what_is_held(rkb->rkb_rk->rk_cgrp);
+        rd_kafka_cgrp_t *rkcg = rkb->rkb_rk->rk_cgrp;
+
+        if (rkcg && (RD_KAFKAP_STR_LEN(member_id) == 0 || rkcg->rkcg_generation_id == -1))
+                claim_what_is_held(rkcg);
         __real_rd_kafka_JoinGroupRequest(rkb, group_id, member_id, group_instance_id, protocol_type, topics, replyq,
                                          resp_cb, opaque);
 }

@@ -1,5 +1,6 @@
 //! A subscriber's dealings with its group: rebalances, failed commits, leaving.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use super::turns::Called;
@@ -126,6 +127,31 @@ impl Subscriber {
         }
     }
 
+    /// A cooperative member that has lost all (`take_back_all`) is asked for some of it again later, as librdkafka had
+    /// them down for the group: what the member does not hold any more is left out, for librdkafka refuses that. The
+    /// second value is whether nothing remains.
+    fn only_held(&self, r: Rebalance) -> (Rebalance, bool) {
+        let client = &self.core.client;
+        if r.code != ErrorCode::REVOKE_PARTITIONS || client.closed() || self.is_eager() {
+            return (r, false);
+        }
+        // The group has ended: what it asks for can't be compared, and is given up as it is.
+        let Ok(held) = client.assignment() else { return (r, false) };
+        let held: HashSet<_> = held.iter().map(|e| (e.topic.to_owned(), e.partition)).collect();
+        let stays: Vec<usize> = (0..)
+            .zip(r.partitions.iter())
+            .filter(|(_, e)| held.contains(&(e.topic.to_owned(), e.partition)))
+            .map(|(i, _)| i)
+            .collect();
+        if stays.len() == r.partitions.len() {
+            return (r, false);
+        }
+        match r.partitions.select(&stays) {
+            Ok(partitions) => (Rebalance { partitions, ..r }, stays.is_empty()),
+            Err(_) => (r, false),
+        }
+    }
+
     /// Serves what became of commits that no call waits for, up to one that needs a call of the commit
     /// callback.
     pub(super) fn serve_commits(&self, words: &mut Vec<Obj>) -> bool {
@@ -195,6 +221,8 @@ impl Subscriber {
         let (r, is_other) = self.take_back_told(r);
         let (r, unasked) = self.take_back_first(r);
         let (r, out) = if unasked || is_other { (r, is_other) } else { self.take_back_all(r) };
+        let (r, gone) = if unasked { (r, false) } else { self.only_held(r) };
+        let untold = untold || gone;
         let kind = if unasked || out { Kind::Lost } else { Kind::of(&self.core.client, &r) };
         if r.code != ErrorCode::ASSIGN_PARTITIONS && r.code != ErrorCode::REVOKE_PARTITIONS {
             let error = rdk::Error::with_detail(r.code, "the group's rebalance failed");
