@@ -20,8 +20,6 @@
 #include "rdkafka_partition.h"
 #include "rdkafka_request.h"
 
-#include <pthread.h>
-
 #ifndef __APPLE__
 /* Weak, as a program that is linked without the replacement (a test of ours) has no such names. */
 __attribute__((weak)) void __real_rd_kafka_toppar_next_offset_handle(rd_kafka_toppar_t *partition,
@@ -37,17 +35,16 @@ static rd_kafka_resp_cb_t *take;
 /* A question's number stands in its request in place of the partition's version, and is higher than any of these. */
 #define FIRST_NUMBER 0x40000000
 
-/* The last question of each partition that waits for an answer, by which the request keeps the partition. Each client's main
- * thread asks. */
+/* The last question of each partition that waits for an answer, for which the request keeps the partition. A client's main
+ * thread asks, and takes the answers. */
 typedef struct question {
         const rd_kafka_toppar_t *partition;
         int32_t number;
         struct question *next;
 } question_t;
-static question_t *questions[1024];
-static pthread_mutex_t questions_lock = PTHREAD_MUTEX_INITIALIZER;
+static __thread question_t *questions[64];
 
-/* The place of a partition's question, or of the end of those beside it. With the lock held. */
+/* The place of a partition's question, or of the end of those beside it. */
 static question_t **find_question(const rd_kafka_toppar_t *partition) {
         question_t **at = &questions[((uintptr_t)partition >> 6) % RD_ARRAYSIZE(questions)];
 
@@ -58,46 +55,33 @@ static question_t **find_question(const rd_kafka_toppar_t *partition) {
 
 /* The number of a new question of this partition, which is the last one from now on. */
 static int32_t number_question(const rd_kafka_toppar_t *partition) {
-        static int32_t last = FIRST_NUMBER;
-        question_t **at;
-        int32_t number;
+        static __thread int32_t last = FIRST_NUMBER;
+        question_t **at              = find_question(partition);
 
-        pthread_mutex_lock(&questions_lock);
-        last   = last == INT32_MAX ? FIRST_NUMBER : last + 1;
-        number = last;
-        at     = find_question(partition);
         if (!*at) {
                 *at              = rd_calloc(1, sizeof(**at));
                 (*at)->partition = partition;
         }
-        (*at)->number = number;
-        pthread_mutex_unlock(&questions_lock);
-        return number;
+        last          = last == INT32_MAX ? FIRST_NUMBER : last + 1;
+        (*at)->number = last;
+        return last;
 }
 
 static rd_bool_t is_last_question(const rd_kafka_toppar_t *partition, int32_t number) {
-        question_t **at;
-        rd_bool_t is_last;
+        question_t *last = *find_question(partition);
 
-        pthread_mutex_lock(&questions_lock);
-        at      = find_question(partition);
-        is_last = *at && (*at)->number == number;
-        pthread_mutex_unlock(&questions_lock);
-        return is_last;
+        return last && last->number == number;
 }
 
 /* Forgets a question that has had its answer, unless there is another one by now. */
 static void forget_question(const rd_kafka_toppar_t *partition, int32_t number) {
-        question_t **at;
+        question_t **at = find_question(partition);
+        question_t *old = *at;
 
-        pthread_mutex_lock(&questions_lock);
-        at = find_question(partition);
-        if (*at && (*at)->number == number) {
-                question_t *old = *at;
-                *at             = old->next;
+        if (old && old->number == number) {
+                *at = old->next;
                 rd_free(old);
         }
-        pthread_mutex_unlock(&questions_lock);
 }
 
 /* Runs on librdkafka's main thread, as all that changes what is compared here. */
