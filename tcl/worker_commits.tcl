@@ -54,8 +54,9 @@ oo::define ::kafka::Worker {
         foreach tp [$Sub position] {
             lassign $tp topic partition offset
             set tp [list $topic $partition]
+            # A place before what is processed is none to go back to.
             if {![info exists Target($tp)] || $offset eq "invalid" || [llength $Order($tp)]
-                    || $Target($tp) ne $Given($tp)} continue
+                    || $Target($tp) ne $Given($tp) || ($Target($tp) ne "" && $offset < $Target($tp))} continue
             set Given($tp) $offset
             set Target($tp) $offset
         }
