@@ -154,6 +154,7 @@ proc ::kafka::partition::WatchExit {} {
 proc ::kafka::partition::Exits {args} {
     foreach object [::kafka::easy::Instances ::kafka::BatchProducer] {
         if {[catch {$object HandOver} message]} {
+            # There may be no stderr to say it on.
             catch {puts stderr "kafka: $object could not hand over what it holds: $message"}
         }
     }

@@ -67,6 +67,7 @@ static int32_t number_question(const rd_kafka_toppar_t *partition) {
         return last;
 }
 
+/* Whether this is the number of the partition's last question. */
 static rd_bool_t is_last_question(const rd_kafka_toppar_t *partition, int32_t number) {
         question_t *last = *find_question(partition);
 

@@ -148,6 +148,7 @@ impl Subscriber {
         }
         match r.partitions.select(&stays) {
             Ok(partitions) => (Rebalance { partitions, ..r }, stays.is_empty()),
+            // Only a name with a NUL in it is refused, which no topic has; librdkafka says then what is wrong.
             Err(_) => (r, false),
         }
     }
