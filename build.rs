@@ -88,9 +88,12 @@ fn main() {
     let root = Path::new(&root);
     let mut build = cc::Build::new();
     build.include(root.join("src")).warnings(false);
-    for name in
-        PRIVATE.iter().chain(&["src/rdk/topics.h", "src/rdk/descriptors.h", "src/rdk/mock/mock.h"])
-    {
+    for name in PRIVATE.iter().chain(&[
+        "src/rdk/marks.h",
+        "src/rdk/topics.h",
+        "src/rdk/descriptors.h",
+        "src/rdk/mock/mock.h",
+    ]) {
         println!("cargo:rerun-if-changed={name}");
     }
     build.files(PRIVATE);

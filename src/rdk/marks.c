@@ -18,11 +18,7 @@
 #include "rdkafka_msgset.h"
 #include "rdkafka_fetcher.h"
 
-/*
- * The offset of a mark where fetching begins is this less the place, and so below all that librdkafka has a name for:
- * it takes the offset after what was read for the reader's place, and would store it.
- */
-#define BEGINS (-2000)
+#include "marks.h"
 
 #ifndef __APPLE__
 /* Weak, as a program that is linked without the replacements (a test of ours) has no such names. */

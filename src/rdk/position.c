@@ -16,8 +16,7 @@
 #include "rdkafka_op.h"
 #include "rdkafka_partition.h"
 
-/* marks.c: the offset of a mark where fetching begins is this less the place. */
-#define BEGINS (-2000)
+#include "marks.h"
 
 /* Where the partition goes on behind what was read; negative when that says nothing. */
 static int64_t place_behind(const rd_kafka_message_t *message) {
