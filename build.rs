@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// src/rdk/leader.rs, src/rdk/bound.rs, src/rdk/watch.c, src/rdk/marks.c, src/rdk/seek.c,
 /// src/rdk/stamp.c, src/rdk/window.c, src/rdk/refused.c, src/rdk/topics.c, src/rdk/epoch.c, src/rdk/recreated.c,
-/// src/rdk/bump.c, src/rdk/order.c, src/rdk/forward.c, src/rdk/rejoin.c and src/rdk/mock/sequence.rs say why.
+/// src/rdk/bump.c, src/rdk/order.c, src/rdk/forward.c, src/rdk/rejoin.c, src/rdk/commit.c and src/rdk/mock/sequence.rs say why.
 /// (scripts/static reads these lines.)
 const REPLACED: &[&str] = &[
     "rd_kafka_topic_leader_query0", //
@@ -26,6 +26,7 @@ const REPLACED: &[&str] = &[
     "rd_kafka_JoinGroupRequest",
     "rd_kafka_ConsumerGroupHeartbeatRequest",
     "rd_kafka_handle_OffsetCommit",
+    "rd_kafka_OffsetCommitRequest",
     "rd_kafka_topic_metadata_update2",
     "rd_kafka_toppar_next_offset_handle",
     "rd_kafka_mock_partition_log_append",
@@ -58,6 +59,7 @@ const PRIVATE: &[&str] = &[
     "src/rdk/order.c",
     "src/rdk/forward.c",
     "src/rdk/rejoin.c",
+    "src/rdk/commit.c",
     "src/rdk/position.c",
     "src/rdk/descriptors.c",
     "src/rdk/group.c",

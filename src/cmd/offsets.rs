@@ -381,16 +381,10 @@ impl Commit {
         Ok(Commit { queue, time: CallTime::new(timeout), asked, number })
     }
 
-    /// Hands over another one, for what is left of the time; with `after` only if that is still the number of the
-    /// client's last commit.
-    fn again(
-        &mut self,
-        client: &Arc<Client>,
-        list: &PartitionList,
-        after: Option<u64>,
-    ) -> rdk::Result<()> {
+    /// Hands over another one, for what is left of the time; `OUTDATED` if the client has committed something else since.
+    fn again(&mut self, client: &Arc<Client>, list: &PartitionList) -> rdk::Result<()> {
         let queue = client.new_queue();
-        self.number = client.commit_after(after, Some(list), &queue, self.asked)?;
+        self.number = client.commit_after(Some(self.number), Some(list), &queue, self.asked)?;
         self.queue = queue;
         Ok(())
     }
@@ -407,7 +401,7 @@ impl Commit {
             && (holds(client, &partitions) || is_no_member(client))
             && self.time.again()
         {
-            let attempt = self.again(client, &sent(&partitions)?, Some(self.number));
+            let attempt = self.again(client, &sent(&partitions)?);
             // Why the last one was refused says more than that this one is late, or that the client is being closed or
             // has committed something else.
             let Ok(answer) = attempt.and_then(|()| self.answer()) else { break };
@@ -421,8 +415,11 @@ impl Commit {
             if !partitions.get(i).is_some_and(|e| is_sent(&e)) {
                 continue;
             }
-            self.again(client, &partitions.select(&[i])?, None)?;
-            let (error, _) = self.answer()?;
+            let error = match self.again(client, &partitions.select(&[i])?) {
+                Ok(()) => self.answer()?.0,
+                Err(e) if e.code == ErrorCode::OUTDATED => Some(e),
+                Err(e) => return Err(e),
+            };
             partitions.set_error(i, error.map(|e| e.code));
         }
         let all_refused = partitions.iter().filter(is_sent).all(|e| e.error.is_some());

@@ -323,6 +323,7 @@ fn place(e: &Elem<'_>) -> String {
     // rd_kafka_offsets_store and rd_kafka_seek_partitions have this code for it, and no text.
     match e.error {
         Some(rdk::ErrorCode::STATE) => place + " is not assigned here",
+        Some(rdk::ErrorCode::OUTDATED) => place + ": a later commit came before this one",
         _ => place,
     }
 }

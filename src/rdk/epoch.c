@@ -22,9 +22,10 @@ __attribute__((weak)) void __real_rd_kafka_ConsumerGroupHeartbeatRequest(
     const rd_kafka_topic_partition_list_t *topics, rd_kafkap_str_t *regex,
     const rd_kafkap_str_t *remote_assignor, const rd_kafka_topic_partition_list_t *assignment,
     rd_kafka_replyq_t replyq, rd_kafka_resp_cb_t *resp_cb, void *opaque);
-__attribute__((weak)) rd_kafka_resp_err_t __real_rd_kafka_handle_OffsetCommit(
-    rd_kafka_t *rk, rd_kafka_broker_t *rkb, rd_kafka_resp_err_t err, rd_kafka_buf_t *rkbuf, rd_kafka_buf_t *request,
-    rd_kafka_topic_partition_list_t *offsets, rd_bool_t ignore_cgrp);
+/* In commit.c. */
+rd_kafka_resp_err_t kafka_handle_commit(rd_kafka_t *rk, rd_kafka_broker_t *rkb, rd_kafka_resp_err_t err,
+                                        rd_kafka_buf_t *reply, rd_kafka_buf_t *request,
+                                        rd_kafka_topic_partition_list_t *offsets, rd_bool_t is_admin);
 
 __attribute__((weak)) void __real_rd_kafka_JoinGroupRequest(rd_kafka_broker_t *rkb, const rd_kafkap_str_t *group_id,
                                                             const rd_kafkap_str_t *member_id,
@@ -155,7 +156,7 @@ rd_kafka_resp_err_t __wrap_rd_kafka_handle_OffsetCommit(rd_kafka_t *rk, rd_kafka
                                                         rd_bool_t ignore_cgrp) {
         rd_kafka_cgrp_t *rkcg = rk->rk_cgrp;
 
-        err = __real_rd_kafka_handle_OffsetCommit(rk, rkb, err, rkbuf, request, offsets, ignore_cgrp);
+        err = kafka_handle_commit(rk, rkb, err, rkbuf, request, offsets, ignore_cgrp);
         if (err != RD_KAFKA_RESP_ERR_STALE_MEMBER_EPOCH || ignore_cgrp || !rkcg)
                 return err;
         /* It is -1 of one that has never been a member. */

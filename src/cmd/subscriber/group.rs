@@ -198,7 +198,8 @@ impl Subscriber {
 
     /// A commit that nobody waits for has failed. Nothing is lost by it: the messages come again.
     fn commit_failed(&self, e: rdk::Error, partitions: &PartitionList) {
-        if e.code == ErrorCode::NO_OFFSET {
+        // The later one of the same partitions has an answer of its own.
+        if e.code == ErrorCode::NO_OFFSET || e.code == ErrorCode::OUTDATED {
             return;
         }
         let place = partitions.iter().next().map_or_else(String::new, |p| {
