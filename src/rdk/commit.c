@@ -157,6 +157,9 @@ int __wrap_rd_kafka_OffsetCommitRequest(rd_kafka_broker_t *rkb, rd_kafka_consume
         outdated = mark_outdated(group, opaque, offsets, &left);
         if (!outdated)
                 return __real_rd_kafka_OffsetCommitRequest(rkb, member, offsets, replyq, answer, opaque, reason);
+        rd_kafka_dbg(group->rkcg_rk, CGRP | RD_KAFKA_DBG_CONSUMER, "COMMIT",
+                     "Group \"%s\": not sending the commit (%s) of %d partition(s) again: there was a later one",
+                     group->rkcg_group_id->str, reason, outdated);
         if (!left) {
                 rd_kafka_replyq_destroy(&replyq);
                 answer_outdated(group, opaque, answer);
