@@ -9,7 +9,10 @@
  *
  * So every commit has a number, and before it is sent again it loses those partitions of which a later one was sent:
  * for them it ends with _OUTDATED. It is sent again as the operation that it is, by a timer, as a request that librdkafka
- * keeps can't be taken back. How often and how late is as in rd_kafka_buf_retry.
+ * keeps can't be taken back. How often and how late is as in rd_kafka_buf_retry, but for the commit that a member makes by itself
+ * of partitions that it gives up (rd_kafka_assignment_serve_removals): nobody makes that again, and a coordinator that has just
+ * begun may load its groups for longer than the 0.3 s in which librdkafka sends a request three times. What it has
+ * processed since the last commit came again then, here or to the next member.
  *
  * Compiled with librdkafka's private headers. The linker gives librdkafka these functions for its own (build.rs).
  */
@@ -33,13 +36,16 @@ __attribute__((weak)) rd_kafka_resp_err_t __real_rd_kafka_handle_OffsetCommit(
     rd_kafka_t *rk, rd_kafka_broker_t *rkb, rd_kafka_resp_err_t err, rd_kafka_buf_t *reply, rd_kafka_buf_t *request,
     rd_kafka_topic_partition_list_t *offsets, rd_bool_t is_admin);
 
-/* How often a commit was sent again stands in two bits of its flags that librdkafka does not use, its number in the version,
+/* How often a commit was sent again stands in three bits of its flags that librdkafka does not use, its number in the version,
  * which only operations of a partition have. */
 #define AGAIN_SHIFT 28
-#define AGAIN_MOST  3
+#define AGAIN_MOST  7
+
+/* How long, in microseconds, the last commit of partitions that are given up is sent again: within the time that a close has. */
+#define LAST_TIME 4000000
 
 static int times_again(const rd_kafka_op_t *commit) {
-        return (commit->rko_flags >> AGAIN_SHIFT) & AGAIN_MOST;
+        return (int)((uint32_t)commit->rko_flags >> AGAIN_SHIFT) & AGAIN_MOST;
 }
 
 /* The last commit of a partition. */
@@ -219,11 +225,26 @@ static void send_later(rd_kafka_t *rk, rd_kafka_op_t *commit) {
         backoff = backoff * rd_jitter(100 - RD_KAFKA_RETRY_JITTER_PERCENT, 100 + RD_KAFKA_RETRY_JITTER_PERCENT) * 10;
         backoff = RD_MIN(backoff, (int64_t)rk->rk_conf.retry_backoff_max_ms * 1000);
         again->commit = commit;
-        commit->rko_flags &= ~(AGAIN_MOST << AGAIN_SHIFT);
-        commit->rko_flags |= (times + 1) << AGAIN_SHIFT;
+        commit->rko_flags += 1 << AGAIN_SHIFT;
         /* librdkafka has counted it. */
         commit->rko_flags |= RD_KAFKA_OP_F_REPROCESS;
         rd_kafka_timer_start_oneshot(&rk->rk_timers, &again->timer, rd_true, RD_MAX(backoff, 1), send_again, again);
+}
+
+/* Whether a commit that was refused for the moment is to be sent again; librdkafka allows for `most` times. */
+static rd_bool_t may_try_again(const rd_kafka_op_t *commit, int most) {
+        const rd_kafka_topic_partition_t *partition;
+        const int times = times_again(commit);
+
+        if (times < most)
+                return rd_true;
+        if (times >= AGAIN_MOST || rd_strcmp(commit->rko_u.offset_commit.reason, "unassigned partitions"))
+                return rd_false;
+        RD_KAFKA_TPLIST_FOREACH(partition, commit->rko_u.offset_commit.partitions) {
+                if (partition->offset >= 0 && partition->err != RD_KAFKA_RESP_ERR__OUTDATED)
+                        return rd_clock() - find_last(partition)->since < LAST_TIME;
+        }
+        return rd_false;
 }
 
 /* Whether the broker has taken some of the partitions: librdkafka tells of the others then. */
@@ -251,11 +272,11 @@ rd_kafka_resp_err_t kafka_handle_commit(rd_kafka_t *rk, rd_kafka_broker_t *rkb, 
         if (err == RD_KAFKA_RESP_ERR__OUTDATED)
                 return err;
         commit                     = request->rkbuf_opaque;
-        most                       = RD_MIN(request->rkbuf_max_retries, AGAIN_MOST);
+        most                       = request->rkbuf_max_retries;
         request->rkbuf_max_retries = -1;
         err = __real_rd_kafka_handle_OffsetCommit(rk, rkb, err, reply, request, offsets, is_admin);
         if (!rkb || !is_for_the_moment(err) || is_partly_taken(reply, offsets) ||
-            rd_kafka_broker_or_instance_terminating(rkb) || times_again(commit) >= most)
+            rd_kafka_broker_or_instance_terminating(rkb) || !may_try_again(commit, most))
                 return err;
         send_later(rk, commit);
         return RD_KAFKA_RESP_ERR__IN_PROGRESS;
