@@ -168,9 +168,11 @@ proc ::kafka::common::Check {name kind value} {
 # Options spec words -- spec is -name default kind ...; give dict -name -> value. A
 # default of `!` has to be given.
 proc ::kafka::common::Options {spec words} {
+    set missing {}
     foreach {name default kind} $spec {
         dict set result $name $default
         dict set kinds $name $kind
+        if {$default eq "!"} {lappend missing $name}
     }
     foreach {name value} $words {
         if {![dict exists $kinds $name]} {
@@ -187,8 +189,8 @@ proc ::kafka::common::Options {spec words} {
         }
         dict set result $name $value
     }
-    dict for {name value} $result {
-        if {$value eq "!"} {
+    foreach name $missing {
+        if {![dict exists $words $name]} {
             return -code error -level 2 -errorcode {TCL WRONGARGS} "option $name has to be given"
         }
     }
