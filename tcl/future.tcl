@@ -18,6 +18,7 @@ namespace eval ::kafka::future {
     variable kept;     array set kept {}
     variable waiter;   array set waiter {}    ;# the coroutine that waits in `value`
     variable expired;  array set expired {}   ;# its time is over
+    variable asked;    array set asked {}     ;# `value` waits outside a coroutine
     variable chain;    array set chain {}     ;# {prefix number of what `then` gave}
     variable upstream; array set upstream {}  ;# the other way round
     # Resolved ones that nobody has looked at, for the next turn of the loop.
@@ -40,7 +41,7 @@ proc ::kafka::future::Object {id} {
 
 # Forget number -- all that is known of it.
 proc ::kafka::future::Forget {id} {
-    foreach table {serve object answer kept waiter expired chain upstream} {
+    foreach table {serve object answer kept waiter expired asked chain upstream} {
         variable $table
         unset -nocomplain ${table}($id)
     }
@@ -62,6 +63,7 @@ proc ::kafka::future::Resolve {id result} {
     variable serve
     variable answer
     variable waiter
+    variable asked
     variable chain
     variable object
     variable settled
@@ -72,6 +74,9 @@ proc ::kafka::future::Resolve {id result} {
     } elseif {[info exists waiter($id)]} {
         # Its error is the caller's: a callback's, so the background error handler gets it.
         {*}$waiter($id)
+    } elseif {[info exists asked($id)]} {
+        # It looks for itself.
+        return
     } elseif {![info exists object($id)]} {
         # Destroyed by the script, which thereby said that it doesn't care.
         Forget $id
@@ -166,10 +171,12 @@ proc ::kafka::future::Expire {id} {
 proc ::kafka::future::Leave {id args} {
     variable waiter
     variable expired
+    variable asked
     variable answer
     variable settled
     unset -nocomplain waiter($id)
     unset -nocomplain expired($id)
+    unset -nocomplain asked($id)
     if {[info exists answer($id)]} {
         if {![llength $settled]} {after 0 ::kafka::future::Sweep}
         lappend settled $id
@@ -211,7 +218,9 @@ proc ::kafka::future::Leaving {} {
         if {![info exists Id] || $Id eq ""} return
         unset -nocomplain ::kafka::future::object($Id)
         # Unresolved, it is forgotten when its result comes.
-        if {[info exists ::kafka::future::answer($Id)]} {::kafka::future::Forget $Id}
+        if {[info exists ::kafka::future::answer($Id)] && ![info exists ::kafka::future::asked($Id)]} {
+            ::kafka::future::Forget $Id
+        }
     }
 
     # done -- whether the result is there.
@@ -258,7 +267,13 @@ proc ::kafka::future::Leaving {} {
             if {[info coroutine] ne ""} {
                 my Yield $timeout
             } else {
+                set ::kafka::future::asked($id) 1
+                # Also where what is served throws, an interpreter's limit say.
+                set guard 1
+                trace add variable guard unset [list ::kafka::future::Leave $id]
                 my Serve $timeout
+                trace remove variable guard unset [list ::kafka::future::Leave $id]
+                unset -nocomplain ::kafka::future::asked($id)
             }
         }
         if {![info exists ::kafka::future::serve($id)]} {
@@ -272,19 +287,24 @@ proc ::kafka::future::Leaving {} {
         lassign $::kafka::future::answer($id) kind value options
         # Who destroyed it meanwhile doesn't care, but this one waits.
         if {[namespace which my] ne ""} {my destroy}
+        ::kafka::future::Forget $id
         if {$kind eq "ok"} {
             return $value
         }
         return -options [dict merge $options {-code 1 -level 1}] $value
     }
 
-    # Alone -- throw while another coroutine waits: a result is used up once.
+    # Alone -- throw while another call waits: a result is used up once.
     method Alone {} {
         if {[info exists ::kafka::future::waiter($Id)]} {
-            return -code error -level 2 -errorcode [list KAFKA STATE \
-                "not allowed in the present state" "a coroutine waits for this future" {}] \
-                "kafka error: not allowed in the present state (a coroutine waits for this future)"
+            set detail "a coroutine waits for this future"
+        } elseif {[info exists ::kafka::future::asked($Id)]} {
+            set detail "another call waits for this future"
+        } else {
+            return
         }
+        return -code error -level 2 -errorcode [list KAFKA STATE "not allowed in the present state" $detail {}] \
+            "kafka error: not allowed in the present state ($detail)"
     }
 
     method Yield {timeout} {
