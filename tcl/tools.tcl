@@ -132,6 +132,9 @@ proc ::kafka::tools::reset_offsets {group topic args} {
         Bad "expected a boolean for -dry_run but got \"$(-dry_run)\""
     }
     lassign [Where $(-to)] kind number
+    if {![string is list $(-partitions)]} {
+        Bad "expected a list for -partitions but got \"$(-partitions)\""
+    }
     foreach partition $(-partitions) {
         if {![string is integer -strict $partition] || $partition < 0} {
             Bad "expected a number of 0 or more for -partitions but got \"$partition\""
@@ -395,7 +398,12 @@ proc ::kafka::tools::Fail {code text said {detail ""}} {
 proc ::kafka::tools::With {variable given script} {
     upvar 1 $variable admin
     set admin $given
-    if {$given eq ""} {set admin [MakeAdmin]}
+    if {$given eq ""} {
+        set admin [MakeAdmin]
+    } elseif {[::kafka::common::Gone $given]} {
+        return -code error -level 2 -errorcode {TCL VALUE} \
+            "expected an admin object for -admin but got \"$given\""
+    }
     try {
         uplevel 1 $script
     } finally {
