@@ -121,13 +121,11 @@ package require Tcl 8.6-
     method Serve {ms} {
         if {$Timer ne ""} {
             set left [expr {max(0, $Due - [clock milliseconds])}]
-            if {$left <= $ms} {
-                after $left
-                my flush
-            } else {
-                after $ms
-                return
-            }
+            ::kafka::partition::Pause [expr {min($left, $ms)}]
+            # Destroyed meanwhile, it has handed over what it held.
+            if {$left > $ms || [::kafka::common::Over]} return
+            my flush
+            if {[::kafka::common::Over]} return
         }
         [$Client Producer] poll [expr {max(1, min($ms, 100))}]
     }

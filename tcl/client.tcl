@@ -49,6 +49,7 @@ package require kafka::common
             return [my Admin describe_groups -- $group]
         }
         set names [lmap found [my Admin list_groups] {dict get $found group}]
+        ::kafka::common::Stays
         if {![llength $names]} {return {}}
         my Admin describe_groups -- {*}$names
     }

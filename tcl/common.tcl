@@ -72,6 +72,21 @@ proc ::kafka::common::Class {name script} {
     return
 }
 
+# Over -- in a method: whether the object has been destroyed since the method began. What ran during a wait (a
+# signal's handler, a callback) may have done that. Tcl 8.6 crashes when such a method then looks for one of
+# the object's variables by name, as uplevel and `lappend name {*}...` do.
+proc ::kafka::common::Over {} {
+    expr {[namespace which -command [uplevel 1 ::tcl::namespace::current]::my] eq ""}
+}
+
+# Stays -- in a method, after it has waited: throw if the object has been destroyed meanwhile.
+proc ::kafka::common::Stays {} {
+    if {[uplevel 1 ::kafka::common::Over]} {
+        return -code error -level 2 -errorcode {KAFKA CLOSED {the client is closed} {} {}} \
+            "kafka error: the client is closed"
+    }
+}
+
 # Parts name ?name ...? -- the other files of a package, from its first one.
 proc ::kafka::common::Parts {args} {
     set dir [file dirname [file normalize [info script]]]

@@ -170,7 +170,7 @@ proc ::kafka::consuming::Offsets {tps} {
     # close ?timeout? -- commit, leave the group; then the object is gone.
     method close {args} {
         my Call "" plain close {*}$args
-        my destroy
+        if {![::kafka::common::Over]} {my destroy}
     }
 
     # ------------------------------------------------------------ inside

@@ -58,7 +58,10 @@ package require Tcl 8.6-
         set processed 0
         set batches 0
         while {!$Stopping} {
+            # Whatever ran during the last pass may have destroyed it.
+            ::kafka::common::Stays
             set list [my Read]
+            ::kafka::common::Stays
             # Timers may call stop.
             if {![llength $list]} {
                 # What is no message (the marks of transactions, say) is passed over all the same.
@@ -73,10 +76,13 @@ package require Tcl 8.6-
             set start [clock microseconds]
             set code [catch {uplevel #0 [list {*}$handler $messages]} result problem]
             if {$code == 1} {
-                my Say error "\[$name\] failed: $result"
-                my Again $offsets
+                if {![::kafka::common::Over]} {
+                    my Say error "\[$name\] failed: $result"
+                    my Again $offsets
+                }
                 return -options [dict incr problem -level] $result
             }
+            ::kafka::common::Stays
             # A `break` ends it, after the commit.
             set isLast [expr {$code == 3 || [incr batches] == [dict get $options -batches]}]
             my Commit $offsets $isLast
@@ -108,7 +114,7 @@ package require Tcl 8.6-
         if {!$Commit || ![llength [set places [my Places $offsets]]]} return
         if {[catch {$Handle commit {*}$places} message options]} {
             lassign [dict get $options -errorcode] - code - - flags
-            if {$code ni $::kafka::json::moved && ($isLast || "retriable" ni $flags)} {
+            if {[::kafka::common::Over] || ($code ni $::kafka::json::moved && ($isLast || "retriable" ni $flags))} {
                 return -options [dict incr options -level] $message
             }
             my Say warning "not committed: $message; those that are still this consumer's are committed with the next\
@@ -165,7 +171,7 @@ $count [format %.1f $Count]
     method close {args} {
         set Stopping 1
         $Handle close {*}$args
-        my destroy
+        if {![::kafka::common::Over]} {my destroy}
     }
 
     # ------------------------------------------------------------ inside

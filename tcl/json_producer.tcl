@@ -68,7 +68,7 @@ package require Tcl 8.6-
 
     method close {args} {
         $Handle close {*}$args
-        my destroy
+        if {![::kafka::common::Over]} {my destroy}
     }
 
     # Refs message -- a list of refs, where one ref is taken as well.

@@ -47,11 +47,12 @@ proc ::kafka::partition::Tick {} {
 # Pause ms -- in a coroutine others run meanwhile.
 proc ::kafka::partition::Pause {ms} {
     set coroutine [info coroutine]
+    set end [expr {[clock milliseconds] + $ms}]
     if {$coroutine eq ""} {
-        after $ms
+        # Tcl's own `after` looks after signals and cancellation every half a second only.
+        while {[set left [expr {$end - [clock milliseconds]}]] > 0} {after [expr {min($left, 50)}]}
         return
     }
-    set end [expr {[clock milliseconds] + $ms}]
     set timer [after $ms [list ::apply $::kafka::easy::resume $coroutine]]
     while {[clock milliseconds] < $end} {yield}
     after cancel $timer
@@ -92,10 +93,11 @@ proc ::kafka::partition::Pause {ms} {
         ::kafka::common::Check records list $records
         set list [lmap record $records {::kafka::partition::Words $record}]
         if {![llength $list]} return
-        my Retry {
-            lmap report [my Wait [my Producer] send_batch $Topic $list -partition $Partition \
-                -wait [dict get $Options -timeout]] {dict get $report offset}
-        }
+        set reports [my Retry {
+            my Wait [my Producer] send_batch $Topic $list -partition $Partition \
+                -wait [dict get $Options -timeout]
+        }]
+        lmap report $reports {dict get $report offset}
     }
 
     # fetch_records offset ?-min_bytes n? ?-max_bytes n? ?-max_wait ms? -- {records high_watermark}
@@ -160,7 +162,11 @@ proc ::kafka::partition::Pause {ms} {
     }
 
     # Ask subcommand ?arg ...? -- a query; in a coroutine others run meanwhile.
-    method Ask {args} {my Wait $Consumer {*}$args}
+    method Ask {args} {
+        set answer [my Wait $Consumer {*}$args]
+        ::kafka::common::Stays
+        return $answer
+    }
     # Wait command ?arg ...? -- alike, of any of the plain commands.
     method Wait {args} {
         if {[info coroutine] ne ""} {return [::kafka::await {*}$args]}
@@ -249,6 +255,7 @@ proc ::kafka::partition::Pause {ms} {
                 ::kafka::common::Refuse RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE \
                     "Broker: Offset out of range" "topic $Topic partition $Partition offset $Next"
             }
+            ::kafka::common::Stays
             foreach record $records {incr size [::kafka::partition::Size $record]}
             lappend Buffer {*}$records
             if {![llength $records] && ($left == 0 || [::kafka::common::Left $deadline] == 0)} return

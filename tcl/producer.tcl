@@ -179,7 +179,7 @@ proc ::kafka::producing::Away {handle} {
                         -errorcode {KAFKA RDKAFKA RD_KAFKA_RESP_ERR__DESTROY {Local: Broker handle destroyed} {} {}}]]
                 }
                 unset -nocomplain ::kafka::producing::open($handle)
-                my destroy
+                if {![::kafka::common::Over]} {my destroy}
             }
         }
         return

@@ -62,6 +62,8 @@ proc ::kafka::sync::Md5 {bytes count} {
         if {![info exists partition]} {
             set partition [my Choose $Strategy $topic [my Partitions $topic] $key $value]
         }
+        # A strategy is a script's, too.
+        ::kafka::common::Stays
         my Wait send $topic $value -key $key -partition $partition
     }
 
@@ -103,6 +105,7 @@ proc ::kafka::sync::Md5 {bytes count} {
             }
             lappend messages $words
         }
+        ::kafka::common::Stays
         my Wait send_batch $topic $messages
     }
 
@@ -112,7 +115,7 @@ proc ::kafka::sync::Md5 {bytes count} {
     # close ?timeout?
     method close {args} {
         $Handle close {*}$args
-        my destroy
+        if {![::kafka::common::Over]} {my destroy}
     }
 
     # ------------------------------------------------------------ inside
@@ -124,7 +127,11 @@ proc ::kafka::sync::Md5 {bytes count} {
         $Handle {*}$args
     }
 
-    method Partitions {topic} {$Handle info partitions $topic}
+    method Partitions {topic} {
+        set count [$Handle info partitions $topic]
+        ::kafka::common::Stays
+        return $count
+    }
 
     # Checked strategy -- refuse what is neither a name nor a command.
     method Checked {strategy} {
