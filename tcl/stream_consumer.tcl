@@ -3,7 +3,7 @@
 package require Tcl 8.6-
 
 ::kafka::common::Class ::kafka::StreamConsumer {
-    variable Handle Reader Partition Topic Command Queue Paused Ended Waiter
+    variable Handle Reader Partition Topic Command Queue Paused Ended Waiters
 
     # client ?-from earliest|latest|OFFSET? ?-command prefix? -- with a command each record goes to it,
     # else `next` gives them.
@@ -37,7 +37,7 @@ package require Tcl 8.6-
         set Queue {}
         set Paused 0
         set Ended 0
-        set Waiter ""
+        set Waiters {}
         $client Retry {}
         set Handle [::kafka::common::Handle [$client Master] consumer]
         $Handle topic_config auto.offset.reset $reset
@@ -48,7 +48,9 @@ package require Tcl 8.6-
     destructor {
         if {[info exists Handle] && ![::kafka::common::Gone $Handle]} {$Handle delete}
         # Who waits in next finds the object gone.
-        if {[info exists Waiter] && $Waiter ne ""} {after 0 $Waiter}
+        if {[info exists Waiters]} {
+            foreach waiter $Waiters {after 0 $waiter}
+        }
     }
 
     # next ?timeout? -- the next record, with its `high_watermark`; empty when there is none in time, or
@@ -66,17 +68,17 @@ package require Tcl 8.6-
             if {$left == 0} return
             set timer ""
             if {[info coroutine] ne ""} {
-                set Waiter [list ::apply $::kafka::easy::resume [info coroutine]]
-                if {$left > 0} {set timer [after $left $Waiter]}
-                yield
+                set waiter [list ::apply $::kafka::easy::resume [info coroutine]]
             } else {
-                set Waiter [list ::apply $::kafka::easy::told ::kafka::partition::Tick]
-                if {$left > 0} {set timer [after $left $Waiter]}
-                vwait ::kafka::partition::tick
+                set waiter [list ::apply $::kafka::easy::told ::kafka::partition::Tick]
             }
+            if {$waiter ni $Waiters} {lappend Waiters $waiter}
+            if {$left > 0} {set timer [after $left $waiter]}
+            if {[info coroutine] ne ""} yield else {vwait ::kafka::partition::tick}
             after cancel $timer
             if {![info object isa object $self]} return
-            set Waiter ""
+            # Not to be resumed by a record when it waits for something else.
+            set Waiters [lsearch -all -inline -not -exact $Waiters $waiter]
         }
         if {![llength $Queue]} return
         set Queue [lassign $Queue record]
@@ -115,6 +117,11 @@ package require Tcl 8.6-
             set Paused 1
             $Reader pause $Partition
         }
-        if {$Waiter ne ""} {uplevel #0 $Waiter}
+        # Several may wait: the first gets it, and the end is for all.
+        while {[llength $Waiters] && ([llength $Queue] || $Ended)} {
+            set Waiters [lassign $Waiters waiter]
+            uplevel #0 $waiter
+            if {[::kafka::common::Over]} return
+        }
     }
 }
