@@ -178,14 +178,15 @@ proc ::kafka::partition::Pause {ms} {
     method Retry {script} {
         set deadline [::kafka::common::Deadline [dict get $Options -backoff_deadline]]
         set delay 100
-        set self [self]
+        # Destroyed, the object has no such command any more; renamed it has.
+        set my [self namespace]::my
         while 1 {
             try {
                 my Bind
                 return [uplevel 1 $script]
             } on error {message options} {
                 # The client may have gone meanwhile, and the package with it.
-                if {![info object isa object $self]} {
+                if {[namespace which -command $my] eq ""} {
                     return -options [dict incr options -level 2] $message
                 }
                 set code [lindex [dict get $options -errorcode] 1]
@@ -196,7 +197,7 @@ proc ::kafka::partition::Pause {ms} {
                 }
             }
             ::kafka::partition::Pause [expr {$left < 0 ? $delay : min($delay, $left)}]
-            if {![info object isa object $self]} {
+            if {[namespace which -command $my] eq ""} {
                 return -code error -level 2 -errorcode {KAFKA CLOSED {the client is closed} {} {}} \
                     "kafka error: the client is closed"
             }

@@ -62,7 +62,6 @@ package require Tcl 8.6-
             ::kafka::common::Refuse STATE "not allowed in the present state" "records go to -command"
         }
         set deadline [::kafka::common::Deadline $timeout]
-        set self [self]
         while {![llength $Queue] && !$Ended} {
             set left [::kafka::common::Left $deadline]
             if {$left == 0} return
@@ -76,7 +75,8 @@ package require Tcl 8.6-
             if {$left > 0} {set timer [after $left $waiter]}
             if {[info coroutine] ne ""} yield else {vwait ::kafka::partition::tick}
             after cancel $timer
-            if {![info object isa object $self]} return
+            # Destroyed meanwhile, perhaps with the package.
+            if {[namespace which -command [namespace current]::my] eq ""} return
             # Not to be resumed by a record when it waits for something else.
             set Waiters [lsearch -all -inline -not -exact $Waiters $waiter]
         }

@@ -17,9 +17,10 @@ package require kafka::oo
 
 namespace eval ::kafka::worker {}
 
-# Told object method ?arg ...? -- an answer, which may come after the object's end.
-proc ::kafka::worker::Told {object method args} {
-    if {[info object isa object $object]} {$object $method {*}$args}
+# Told my method ?arg ...? -- an answer, which may come after the object's end. Objects are known here by
+# their command `my`: a script may rename them.
+proc ::kafka::worker::Told {my method args} {
+    if {[namespace which -command $my] ne ""} {$my $method {*}$args}
 }
 
 ::kafka::common::Class ::kafka::Worker {
@@ -239,8 +240,8 @@ proc ::kafka::worker::Told {object method args} {
             if {$Coroutines($lane) eq [info coroutine]} continue
             catch {rename $Coroutines($lane) {}}
         }
-        foreach {id object} [array get ::kafka::worker::asked] {
-            if {$object eq [self]} {unset ::kafka::worker::asked($id)}
+        foreach {id my} [array get ::kafka::worker::asked] {
+            if {$my eq "[self namespace]::my"} {unset ::kafka::worker::asked($id)}
         }
         foreach thread $Threads {catch {thread::release $thread}}
         set Threads {}

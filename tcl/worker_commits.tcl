@@ -93,7 +93,7 @@ oo::define ::kafka::Worker {
         if {![llength $tps] || ![info exists Sub]} return
         set Committing 1
         if {[catch {
-            $Sub commit -command [list ::apply $::kafka::easy::told ::kafka::worker::Told [self] Answered $tps] {*}$tps
+            $Sub commit -command [list ::apply $::kafka::easy::told ::kafka::worker::Told [self namespace]::my Answered $tps] {*}$tps
         } message options]} {
             my Answered $tps [list error $message]
         }
@@ -139,7 +139,4 @@ oo::define ::kafka::Worker {
             $Sub poll 100
         }
     }
-
-    # Called from outside, but not for scripts.
-    export Answered
 }

@@ -22,7 +22,7 @@ oo::define ::kafka::Worker {
     method Look {message options} {
         if {$State ne "running"} return
         if {[catch {
-            $Sub metadata -command [list ::apply $::kafka::easy::told ::kafka::worker::Told [self] Looked $message $options]
+            $Sub metadata -command [list ::apply $::kafka::easy::told ::kafka::worker::Told [self namespace]::my Looked $message $options]
         } problem problemOptions]} {
             my SubscribeFailed $problem $problemOptions
         }
@@ -127,7 +127,4 @@ oo::define ::kafka::Worker {
         }
         # The others librdkafka deals with, and says in its log.
     }
-
-    # Called from outside, but not for scripts.
-    export Looked
 }

@@ -2,22 +2,24 @@
 # and where a message goes that keeps failing.
 
 namespace eval ::kafka::worker {
-    # What threads were asked for: number -> object.
+    # What threads were asked for: number -> the object's `my`.
     variable asked; array set asked {}
     ::kafka::easy::State last 0
 
     # What a handler's thread needs; ack is for asynchronous acknowledgement there.
     variable threadScript {
         namespace eval ::kafka::worker {}
-        proc ::kafka::worker::Run {main object id handler argument} {
+        proc ::kafka::worker::Run {main told object id handler argument} {
             set ::kafka::worker::main $main
+            set ::kafka::worker::told $told
             set ::kafka::worker::object $object
             set code [catch {uplevel #0 [list {*}$handler $argument]} result options]
-            thread::send -async $main [list ::kafka::worker::Returned $id $code $result $options]
+            thread::send -async $main \
+                [list ::apply $told ::kafka::worker::Returned $id $code $result $options]
         }
         proc ::kafka::worker::ack {message} {
-            thread::send -async $::kafka::worker::main \
-                [list ::kafka::worker::Acked $::kafka::worker::object $message]
+            thread::send -async $::kafka::worker::main [list ::apply $::kafka::worker::told \
+                ::kafka::worker::Told $::kafka::worker::object ack $message]
         }
     }
 }
@@ -26,14 +28,9 @@ namespace eval ::kafka::worker {
 proc ::kafka::worker::Returned {id code result options} {
     variable asked
     if {![info exists asked($id)]} return
-    set object $asked($id)
+    set my $asked($id)
     unset asked($id)
-    $object Wake $id [list $code $result $options]
-}
-
-# Acked object message -- an acknowledgement from a thread.
-proc ::kafka::worker::Acked {object message} {
-    if {[info object isa object $object]} {$object ack $message}
+    $my Wake $id [list $code $result $options]
 }
 
 # Failed text ?errorcode? -- an answer of Invoke that stands for an error.
@@ -84,11 +81,10 @@ oo::define ::kafka::Worker {
         if {[llength $Threads]} {
             set answer [my InThread [my Lane $tp] $argument]
         } else {
-            set me [self]
             set code [catch {uplevel #0 [list {*}[dict get $Options -handler] $argument]} \
                 result options]
             # It may have destroyed the worker: the lane ends, by a return from Work.
-            if {![info object isa object $me]} {return -level 3}
+            if {[namespace which -command [namespace current]::my] eq ""} {return -level 3}
             set answer [list $code $result $options]
         }
         lassign $answer code result options
@@ -178,9 +174,9 @@ oo::define ::kafka::Worker {
         set id [incr ::kafka::worker::last]
         # Its own space of numbers, beside those of Soon.
         set id thread$id
-        set ::kafka::worker::asked($id) [self]
+        set ::kafka::worker::asked($id) [self namespace]::my
         thread::send -async [lindex $Threads $LaneThread($lane)] [list ::kafka::worker::Run \
-            [thread::id] [self] $id [dict get $Options -handler] $argument]
+            [thread::id] $::kafka::easy::told [self namespace]::my $id [dict get $Options -handler] $argument]
         my Await $id
     }
 }

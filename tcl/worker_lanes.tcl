@@ -127,7 +127,4 @@ oo::define ::kafka::Worker {
         set Woken($id) $value
         $Woken($id,by)
     }
-
-    # Called from outside, but not for scripts.
-    export Wake
 }
