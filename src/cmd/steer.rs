@@ -42,6 +42,7 @@ pub fn seek_one(core: &Core, topic: String, partition: i32, offset: i64) -> Resu
 /// partitions without offsets, or none at all for all that is assigned.
 pub fn seek(c: &C<'_>) -> Out {
     let list = destinations(c)?;
+    tps::each_once(&list)?;
     let manner = Manner::from(&c.args, QUERY)?;
     let (mut now, mut later) = (PartitionList::new(), Vec::new());
     if let Some(pending) = &*c.this.rebalance.borrow() {

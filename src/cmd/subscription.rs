@@ -83,6 +83,7 @@ pub fn unsubscribe(c: &C<'_>) -> Out {
 /// `assign ?tp ...?`: replaces the assignment; `assign {}` clears it.
 pub fn assign(c: &C<'_>) -> Out {
     let list = tps::parse(c.args.rest, Need::Topic)?;
+    tps::each_once(&list)?;
     let this = c.this;
     this.need_group()?;
     this.reader.count_hands();

@@ -1,5 +1,7 @@
 //! Topic-partitions and offsets, as scripts write and read them.
 
+use std::collections::HashSet;
+
 use crate::error::{Error, Result};
 use crate::rdk::{self, Elem, Offset, PartitionList};
 use crate::tcl::{self, Obj};
@@ -147,6 +149,19 @@ pub fn parse(rest: &[Obj], need: Need) -> Result<PartitionList> {
         add(&mut list, need, topic, partition, offset, metadata).map_err(|e| within(e, item))?;
     }
     Ok(list)
+}
+
+/// Refuses a list that has a partition twice. Of most such lists librdkafka says no more than that an argument is
+/// invalid, or that the time was over.
+pub fn each_once(list: &PartitionList) -> Result<()> {
+    let mut seen = HashSet::with_capacity(list.len());
+    for e in list.iter() {
+        if !seen.insert((e.topic, e.partition)) {
+            let place = format!("topic {} partition {}", e.topic, e.partition);
+            return Err(Error::argument(format!("{place} is given twice")));
+        }
+    }
+    Ok(())
 }
 
 /// Adds a topic-partition to a list, if it has what is needed.

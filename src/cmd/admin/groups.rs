@@ -125,7 +125,7 @@ pub fn list_group_offsets(c: &C<'_>) -> Out {
     let stable = words::switch(&c.args, "-stable")?;
     let all = c.args.rest.is_empty();
     let list = tps::parse(c.args.rest, Need::Partition)?;
-    words::each_once(&list)?;
+    tps::each_once(&list)?;
     ask(
         c,
         move |admin| {
@@ -149,7 +149,7 @@ pub fn list_group_offsets(c: &C<'_>) -> Out {
 pub fn alter_group_offsets(c: &C<'_>) -> Out {
     let group = words::name(c.args.at(0)?, "group")?;
     let list = tps::parse(c.args.rest, Need::Offset)?;
-    words::each_once(&list)?;
+    tps::each_once(&list)?;
     ask(
         c,
         move |admin| {
@@ -170,7 +170,7 @@ pub fn alter_group_offsets(c: &C<'_>) -> Out {
 pub fn delete_group_offsets(c: &C<'_>) -> Out {
     let group = words::name(c.args.at(0)?, "group")?;
     let list = tps::parse(c.args.rest, Need::Partition)?;
-    words::each_once(&list)?;
+    tps::each_once(&list)?;
     ask(
         c,
         move |admin| {

@@ -13,7 +13,7 @@ use crate::tcl::Obj;
 /// partitions, each with its first offset now.
 pub fn delete_records(c: &C<'_>) -> Out {
     let list = tps::parse(c.args.rest, Need::Place)?;
-    words::each_once(&list)?;
+    tps::each_once(&list)?;
     for e in list.iter() {
         if e.offset < 0 && e.offset != Offset::END {
             let got = tps::offset_obj(e.offset);
@@ -43,7 +43,7 @@ pub fn list_offsets(c: &C<'_>) -> Out {
         None => false,
     };
     let list = specs(c.args.rest)?;
-    words::each_once(&list)?;
+    tps::each_once(&list)?;
     ask(
         c,
         move |admin| {
@@ -96,7 +96,7 @@ pub fn elect_leaders(c: &C<'_>) -> Out {
     let unclean = words::choice(c.args.at(0)?, "election", &kinds)? == "unclean";
     let all = c.args.rest.is_empty();
     let mut list = tps::parse(c.args.rest, Need::Partition)?;
-    words::each_once(&list)?;
+    tps::each_once(&list)?;
     ask(
         c,
         move |admin| match (all, list.is_empty()) {

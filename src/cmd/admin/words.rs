@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use crate::error::{Error, Result};
-use crate::rdk::PartitionList;
 use crate::tcl::{Args, Obj};
 
 /// The most partitions that a topic may have, and brokers that a replica list may name.
@@ -117,18 +116,6 @@ pub fn assignment(args: &Args<'_>) -> Result<Vec<Vec<i32>>> {
             Ok(brokers)
         })
         .collect()
-}
-
-/// Refuses a list that is empty or has a partition twice.
-pub fn each_once(list: &PartitionList) -> Result<()> {
-    let mut seen = BTreeSet::new();
-    for e in list.iter() {
-        if !seen.insert((e.topic, e.partition)) {
-            let place = format!("topic {} partition {}", e.topic, e.partition);
-            return Err(Error::argument(format!("{place} is given twice")));
-        }
-    }
-    Ok(())
 }
 
 /// The keys and values of a dict that is an argument, checked against those that it may have.
