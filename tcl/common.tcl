@@ -212,13 +212,15 @@ proc ::kafka::common::Options {spec words} {
     return $result
 }
 
-# Tps list -- check a list of {topic partition ?...?}; one alone is taken as well.
+# Tps list -- check a list of {topic partition ?...?}; one alone is taken as well, and a dict {topic partition} ->
+# offset or {offset metadata}, as positions, committed and their like give it.
 proc ::kafka::common::Tps {list} {
     if {![string is list $list]} {
         return -code error -level 2 -errorcode {TCL VALUE} \
             "expected a list of {topic partition} but got \"$list\""
     }
-    if {[llength $list] >= 2 && [string is entier -strict [lindex $list 1]]} {
+    if {[set tps [OfDict $list]] ne ""} {return $tps}
+    if {[llength $list] >= 2 && [string is entier -strict [lindex $list 1]] && ![IsPair [lindex $list 0]]} {
         set list [list $list]
     }
     foreach tp $list {
@@ -229,6 +231,31 @@ proc ::kafka::common::Tps {list} {
         }
     }
     return $list
+}
+
+# IsPair word -- whether it is {topic partition}.
+proc ::kafka::common::IsPair {word} {
+    expr {[string is list $word] && [llength $word] == 2 && [string is entier -strict [lindex $word 1]]}
+}
+
+# OfDict dict -- the topic-partitions of a dict {topic partition} -> offset or {offset metadata}; empty if it is none.
+# (Where all metadata are numbers it might as well be a list of topic-partitions, which it is taken for.)
+proc ::kafka::common::OfDict {dict} {
+    if {[llength $dict] % 2} return
+    set tps {}
+    foreach {tp place} $dict {
+        if {![IsPair $tp] || [IsPair $place] || ![string is list $place] || [llength $place] > 2} return
+        lassign $place offset metadata
+        if {$offset eq ""} {
+            set offset invalid
+        } elseif {![string is entier -strict $offset] && $offset ni {beginning end stored invalid}} {
+            return
+        }
+        set row [list {*}$tp $offset]
+        if {$metadata ne ""} {lappend row $metadata}
+        lappend tps $row
+    }
+    return $tps
 }
 
 # ---------------------------------------------------------------- clients
