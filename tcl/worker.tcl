@@ -114,11 +114,21 @@ proc ::kafka::worker::Told {my method args} {
             my Finish
             return
         }
-        if {[info coroutine] ne ""} return
+        # Of a handler it would be its own end that it waits for.
+        set coroutine [info coroutine]
+        if {$coroutine ne "" && $coroutine in [lmap {- lane} [array get Coroutines] {set lane}]} return
         set timer ""
         if {$timeout >= 0} {set timer [after $timeout [list [self namespace]::my Finish]]}
         set name [self namespace]::State
-        while {[info exists $name] && $State eq "stopping"} {vwait $name}
+        while {[info exists $name] && $State eq "stopping"} {
+            if {$coroutine eq ""} {
+                vwait $name
+            } else {
+                set next [after 20 [list ::apply $::kafka::easy::resume $coroutine]]
+                yield
+                after cancel $next
+            }
+        }
         after cancel $timer
         return
     }
