@@ -71,7 +71,8 @@ proc ::kafka::worker::Told {my method args} {
             # Nobody is here any more for what its end has to tell.
             catch {$Sub callback {}}
             catch {$Sub rebalance_callback {}}
-            $Sub delete
+            # Refused while it is closed, by a stop that waits: then it goes by itself.
+            catch {$Sub delete}
         }
         my Release
         # A stop that waits finds it ended.
@@ -209,8 +210,11 @@ proc ::kafka::worker::Told {my method args} {
         if {$State ne "stopping"} return
         if {[info exists Sub] && ![::kafka::common::Gone $Sub]} {
             my CommitLast
+            if {[::kafka::common::Over]} return
             catch {$Sub rebalance_callback {}}
             if {[catch {$Sub close}]} {catch {$Sub delete}}
+            # A signal's handler may have destroyed the worker in these waits, which has seen to the rest.
+            if {[::kafka::common::Over]} return
         }
         unset -nocomplain Sub
         my Release
