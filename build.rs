@@ -16,6 +16,7 @@ const REPLACED: &[&str] = &[
     "rd_kafka_op_new_ctrl_msg",
     "rd_kafka_toppar_fetch_decide",
     "rd_kafka_ListOffsetsRequest",
+    "rd_kafka_handle_ListOffsets",
     "rd_kafka_interceptors_on_send",
     "rd_kafka_msgq_allow_wakeup_at",
     "rd_kafka_broker_controller_async",
@@ -90,6 +91,8 @@ fn main() {
     let root = Path::new(&root);
     let mut build = cc::Build::new();
     build.include(root.join("src")).warnings(false);
+    // A header that is left out would have a pointer cut to an int.
+    build.flag_if_supported("-Werror=implicit-function-declaration");
     for name in PRIVATE.iter().chain(&[
         "src/rdk/marks.h",
         "src/rdk/topics.h",

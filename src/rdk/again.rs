@@ -68,6 +68,16 @@ pub fn leader_moves(code: ErrorCode) -> bool {
     )
 }
 
+/// Whether an error event says that a leader refuses for a moment to give messages or an offset (src/rdk/topics.c);
+/// librdkafka asks again by itself.
+pub fn leader_hesitates(e: &Error) -> bool {
+    e.detail.starts_with("topic \"")
+        && matches!(
+            e.code,
+            ErrorCode::UNKNOWN | ErrorCode::REQUEST_TIMED_OUT | ErrorCode::NETWORK_EXCEPTION
+        )
+}
+
 /// Whether nobody has answered in time; librdkafka says it in two ways.
 fn is_late(code: ErrorCode) -> bool {
     matches!(code, ErrorCode::TIMED_OUT | ErrorCode::ALL_BROKERS_DOWN)

@@ -13,10 +13,17 @@
  * (rd_kafka_toppar_fetch_decide): one that had begun at 0 and read up to 5 was not sent back to 0, and skipped five messages.
  * So the last one is forgotten whenever there is a new one.
  *
+ * A leader that refuses to say where a partition begins or ends, with a code that librdkafka does not ask again for, has it go by
+ * auto.offset.reset (rd_kafka_toppar_handle_Offset): one that was to begin at its beginning began at its end, as its leader
+ * had just started and did not know it yet (UNKNOWN_TOPIC_OR_PART). So it is asked again, twice a second, as Java's
+ * consumer does (OffsetFetcherUtils), and a reader who may not ask is told each time.
+ *
  * Compiled with librdkafka's private headers. The linker gives librdkafka these functions for its own (build.rs).
  */
 
 #include "rdkafka_int.h"
+#include "rdkafka_metadata.h"
+#include "rdkafka_offset.h"
 #include "rdkafka_partition.h"
 #include "rdkafka_request.h"
 
@@ -28,6 +35,13 @@ __attribute__((weak)) void __real_rd_kafka_ListOffsetsRequest(rd_kafka_broker_t 
                                                               rd_kafka_topic_partition_list_t *offsets,
                                                               rd_kafka_replyq_t replyq, rd_kafka_resp_cb_t *answer,
                                                               int timeout_ms, void *opaque);
+
+__attribute__((weak)) rd_kafka_resp_err_t __real_rd_kafka_handle_ListOffsets(
+    rd_kafka_t *rk, rd_kafka_broker_t *rkb, rd_kafka_resp_err_t err, rd_kafka_buf_t *reply, rd_kafka_buf_t *request,
+    rd_kafka_topic_partition_list_t *offsets, int *actions);
+
+/* The partition whose answer is taken. */
+static __thread rd_kafka_toppar_t *answered;
 
 /* librdkafka's own function for a partition's answer: always the same. */
 static rd_kafka_resp_cb_t *take;
@@ -110,7 +124,9 @@ static void answer(rd_kafka_t *rk, rd_kafka_broker_t *rkb, rd_kafka_resp_err_t e
         }
         rd_kafka_toppar_keep(partition);
         if (is_awaited) {
+                answered = partition;
                 __atomic_load_n(&take, __ATOMIC_RELAXED)(rk, rkb, err, reply, request, opaque);
+                answered = NULL;
                 rd_kafka_toppar_lock(partition);
                 /* While it waits, librdkafka has sent the request again. */
                 is_answered = err == RD_KAFKA_RESP_ERR__DESTROY ||
@@ -133,6 +149,29 @@ static void answer_beginning(rd_kafka_t *rk, rd_kafka_broker_t *rkb, rd_kafka_re
 static void answer_end(rd_kafka_t *rk, rd_kafka_broker_t *rkb, rd_kafka_resp_err_t err, rd_kafka_buf_t *reply,
                        rd_kafka_buf_t *request, void *opaque) {
         answer(rk, rkb, err, reply, request, opaque, RD_KAFKA_OFFSET_END);
+}
+
+/* With actions that have librdkafka ask again. What the client itself says is for good. */
+rd_kafka_resp_err_t __wrap_rd_kafka_handle_ListOffsets(rd_kafka_t *rk, rd_kafka_broker_t *rkb, rd_kafka_resp_err_t err,
+                                                       rd_kafka_buf_t *reply, rd_kafka_buf_t *request,
+                                                       rd_kafka_topic_partition_list_t *offsets, int *actions) {
+        int64_t asked;
+
+        err = __real_rd_kafka_handle_ListOffsets(rk, rkb, err, reply, request, offsets, actions);
+        if (!answered || !actions || !(err > 0 || err == RD_KAFKA_RESP_ERR_UNKNOWN) ||
+            *actions & (RD_KAFKA_ERR_ACTION_RETRY | RD_KAFKA_ERR_ACTION_REFRESH))
+                return err;
+        rd_kafka_toppar_lock(answered);
+        asked = answered->rktp_query_pos.offset;
+        rd_kafka_toppar_unlock(answered);
+        if (err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
+                rd_kafka_metadata_refresh_known_topics(rk, NULL, rd_true /*force*/, "the leader does not know a partition");
+        else
+                rd_kafka_consumer_err(answered->rktp_fetchq, rd_kafka_broker_id(rkb), err, 0, NULL, answered,
+                                      RD_KAFKA_OFFSET_INVALID, "Failed to query logical offset %s: %s",
+                                      rd_kafka_offset2str(asked), rd_kafka_err2str(err));
+        *actions |= RD_KAFKA_ERR_ACTION_REFRESH;
+        return err;
 }
 
 /* Runs with the partition locked; for places that librdkafka did not have to ask for. */

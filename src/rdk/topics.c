@@ -17,6 +17,7 @@
  *   topic out or the topic is gone, gives up its partitions; librdkafka has it join again, which tells the group, only if it
  *   is the leader (rd_kafka_cgrp_metadata_update_check). The others went on as members that have those partitions: nobody
  *   read them. Here each joins again.
+ * - A leader's answer that passes by itself is no error of the reader's.
  *
  * Compiled with librdkafka's private headers. The linker gives librdkafka these functions for its own (build.rs).
  */
@@ -38,6 +39,10 @@
 
 /* What librdkafka's message for a missing topic begins with (rd_kafka_cgrp_metadata_update_check). */
 #define NOT_AVAILABLE "Subscribed topic not available"
+/* For a fetch that a leader refuses (rd_kafka_fetch_reply_handle_partition_error), and a question about a partition's beginning or
+ * end (rd_kafka_toppar_handle_Offset). */
+#define FETCH_FAILED "Fetch from broker "
+#define QUERY_FAILED "Failed to query logical offset "
 
 #ifndef __APPLE__
 /* Weak, as a program that is linked without the replacement (a test of ours) has no such names. */
@@ -88,6 +93,18 @@ rd_kafka_resp_err_t __wrap_rd_kafka_assignor_run(rd_kafka_cgrp_t *group, const r
         return __real_rd_kafka_assignor_run(group, assignor, metadata, members, count, error, size);
 }
 
+static rd_bool_t begins_with(const char *text, const char *beginning) {
+        return !strncmp(text, beginning, strlen(beginning));
+}
+
+/* What a leader answers for a moment, and librdkafka (2.12.1, rd_kafka_fetch_reply_handle_partition_error) tells each reader
+ * before it asks again, where Java's consumer logs it (FetchCollector, OffsetFetcherUtils). A broker that can't reach its
+ * remote storage answers UNKNOWN. */
+static rd_bool_t is_for_the_moment(rd_kafka_resp_err_t err) {
+        return err == RD_KAFKA_RESP_ERR_UNKNOWN || err == RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT ||
+               err == RD_KAFKA_RESP_ERR_NETWORK_EXCEPTION;
+}
+
 void __wrap_rd_kafka_consumer_err(rd_kafka_q_t *queue, int32_t broker, rd_kafka_resp_err_t err, int32_t version,
                                   const char *topic, rd_kafka_toppar_t *partition, int64_t offset,
                                   const char *format, ...) {
@@ -98,8 +115,14 @@ void __wrap_rd_kafka_consumer_err(rd_kafka_q_t *queue, int32_t broker, rd_kafka_
         rd_vsnprintf(text, sizeof(text), format, words);
         va_end(words);
         /* kafka_look_for_topics tells of it. */
-        if (err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART && !strncmp(text, NOT_AVAILABLE, strlen(NOT_AVAILABLE)))
+        if (err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART && begins_with(text, NOT_AVAILABLE))
                 return;
+        /* To the error event, as that of a broker that is away. */
+        if (partition && is_for_the_moment(err) && (begins_with(text, FETCH_FAILED) || begins_with(text, QUERY_FAILED))) {
+                rd_kafka_op_err(partition->rktp_rkt->rkt_rk, err, "topic \"%s\" partition %" PRId32 ": %s",
+                                partition->rktp_rkt->rkt_topic->str, partition->rktp_partition, text);
+                return;
+        }
         __real_rd_kafka_consumer_err(queue, broker, err, version, topic, partition, offset, "%s", text);
 }
 

@@ -117,6 +117,11 @@ impl Core {
                 e.error = transactions::overdue(self, e.error);
                 if passes && self.callbacks.error().is_none() {
                     self.say_outage(&e.error, calm);
+                    // Of a broker the log tells already.
+                    let is_refusal = !of_a_broker && e.error.code != ErrorCode::ALL_BROKERS_DOWN;
+                    if is_refusal && !self.logger.faults.said(e.error.detail.clone()) {
+                        self.logger.say(4, "REFUSED", &self.live.name, e.error.detail.clone());
+                    }
                 }
                 if !e.error.fatal && self.logger.faults.told(&e.error) {
                     return;
@@ -148,12 +153,13 @@ impl Core {
     }
 
     /// Whether a script that reads has nothing to do about an error but to read on: a broker can't be reached,
-    /// or none any more. Who may not enter, or trusts whom, does not pass by itself; and where no broker has
+    /// or none any more, or a partition's leader has refused for a moment what librdkafka asks again. Who may not enter, or trusts whom, does not pass by itself; and where no broker has
     /// ever answered it is more likely that none will.
     fn passes_by_itself(&self, e: &Error, of_a_broker: bool) -> bool {
         let lasting = [ErrorCode::AUTHENTICATION, ErrorCode::SSL].contains(&e.code);
         let all = e.code == ErrorCode::ALL_BROKERS_DOWN;
-        !e.fatal && !lasting && (of_a_broker || all && self.answered())
+        let refused = crate::rdk::leader_hesitates(e);
+        !e.fatal && !lasting && (of_a_broker || all && self.answered() || refused)
     }
 
     /// An error of our own, which the script has to act on.
