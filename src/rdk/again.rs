@@ -68,8 +68,8 @@ pub fn leader_moves(code: ErrorCode) -> bool {
     )
 }
 
-/// Whether an error event says that a leader refuses for a moment to give messages or an offset (src/rdk/topics.c);
-/// librdkafka asks again by itself.
+/// Whether an error event says that a leader refuses for a moment to give messages or an offset; librdkafka asks again
+/// by itself. (src/rdk/topics.c, which makes such events of what it tells readers, has the codes, too.)
 pub fn leader_hesitates(e: &Error) -> bool {
     e.detail.starts_with("topic \"")
         && matches!(

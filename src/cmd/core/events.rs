@@ -153,8 +153,9 @@ impl Core {
     }
 
     /// Whether a script that reads has nothing to do about an error but to read on: a broker can't be reached,
-    /// or none any more, or a partition's leader has refused for a moment what librdkafka asks again. Who may not enter, or trusts whom, does not pass by itself; and where no broker has
-    /// ever answered it is more likely that none will.
+    /// or none any more, or a partition's leader has refused for a moment what librdkafka asks again. Who may not
+    /// enter, or trusts whom, does not pass by itself; and where no broker has ever answered it is more likely that
+    /// none will.
     fn passes_by_itself(&self, e: &Error, of_a_broker: bool) -> bool {
         let lasting = [ErrorCode::AUTHENTICATION, ErrorCode::SSL].contains(&e.code);
         let all = e.code == ErrorCode::ALL_BROKERS_DOWN;
