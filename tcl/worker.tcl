@@ -26,7 +26,7 @@ proc ::kafka::worker::Told {my method args} {
 ::kafka::common::Class ::kafka::Worker {
     variable Options Topics State Sub Dead Generation Queue Since Order Acked Given Target \
         Confirmed Paused Lanes Busy Coroutines Woken Last Committing CommitTimer Timers Threads \
-        LaneThread Running Attempts Reason
+        LaneThread Running Finishing Attempts Reason
 
     constructor {args} {
         set Options [::kafka::common::Options [list {*}$::kafka::common::clientOptions \
@@ -52,7 +52,10 @@ proc ::kafka::worker::Told {my method args} {
                     leave it out of -conf"
             }
         }
-        if {[dict get $Options -threads] > 0} {package require Thread}
+        if {[dict get $Options -threads] > 0 && [catch {package require Thread} reason options]} {
+            return -code error -errorcode [dict get $options -errorcode] \
+                "-threads needs the package Thread: $reason"
+        }
         set State stopped
         set Last 0
         my Clear
@@ -105,16 +108,19 @@ proc ::kafka::worker::Told {my method args} {
     }
 
     # stop ?timeout? -- let running handlers end, commit, leave the group. Within a handler it returns
-    # at once, and the end comes after the handler's.
+    # at once, and the end comes after the handler's. Of a worker that is stopping it waits for the end.
     method stop {{timeout 10000}} {
         ::kafka::common::Check timeout ms $timeout
-        if {$State ne "running"} return
-        set State stopping
-        catch {$Sub callback {}}
-        if {$Running == 0} {
-            my Finish
-            return
+        if {$State eq "running"} {
+            set State stopping
+            catch {$Sub callback {}}
+            if {$Running == 0} {
+                my Finish
+                return
+            }
         }
+        # Called by a signal's handler in the midst of the end, that end comes after the handler's.
+        if {$State ne "stopping" || $Finishing} return
         # Of a handler it would be its own end that it waits for.
         set coroutine [info coroutine]
         if {$coroutine ne "" && $coroutine in [lmap {- lane} [array get Coroutines] {set lane}]} return
@@ -207,7 +213,8 @@ proc ::kafka::worker::Told {my method args} {
     }
 
     method Finish {} {
-        if {$State ne "stopping"} return
+        if {$State ne "stopping" || $Finishing} return
+        set Finishing 1
         if {[info exists Sub] && ![::kafka::common::Gone $Sub]} {
             my CommitLast
             if {[::kafka::common::Over]} return
@@ -275,6 +282,7 @@ proc ::kafka::worker::Told {my method args} {
         set CommitTimer ""
         set Threads {}
         set Running 0
+        set Finishing 0
         set Attempts 0
         set Reason {}
     }
