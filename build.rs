@@ -5,8 +5,8 @@ use std::path::Path;
 
 /// src/rdk/leader.rs, src/rdk/bound.rs, src/rdk/watch.c, src/rdk/marks.c, src/rdk/seek.c,
 /// src/rdk/stamp.c, src/rdk/window.c, src/rdk/refused.c, src/rdk/topics.c, src/rdk/epoch.c, src/rdk/recreated.c,
-/// src/rdk/bump.c, src/rdk/order.c, src/rdk/forward.c, src/rdk/rejoin.c, src/rdk/commit.c, src/rdk/clock.c and
-/// src/rdk/mock/sequence.rs say why.
+/// src/rdk/bump.c, src/rdk/order.c, src/rdk/forward.c, src/rdk/rejoin.c, src/rdk/commit.c, src/rdk/clock.c,
+/// src/rdk/ending.c and src/rdk/mock/sequence.rs say why.
 /// (scripts/static reads these lines.)
 const REPLACED: &[&str] = &[
     "rd_kafka_topic_leader_query0", //
@@ -42,6 +42,7 @@ const REPLACED: &[&str] = &[
     "rd_kafka_cgrp_metadata_update_check",
     "cnd_timedwait_ms",
     "cnd_timedwait_abs",
+    "rd_kafka_timers_next",
 ];
 
 /// Functions that the package replaces on Linux, for all of its C code (src/rdk/descriptors.c). A program that is
@@ -65,6 +66,7 @@ const PRIVATE: &[&str] = &[
     "src/rdk/rejoin.c",
     "src/rdk/commit.c",
     "src/rdk/clock.c",
+    "src/rdk/ending.c",
     "src/rdk/position.c",
     "src/rdk/descriptors.c",
     "src/rdk/group.c",

@@ -205,16 +205,31 @@ static rd_bool_t is_for_the_moment(rd_kafka_resp_err_t err) {
 
 /* A commit that waits to be sent again. */
 typedef struct again {
+        LIST_ENTRY(again) link;
         rd_kafka_timer_t timer;
         rd_kafka_op_t *commit;
 } again_t;
+
+/* Those of the client whose main thread this is. */
+static __thread LIST_HEAD(, again) waiting;
 
 /* Its time has come. The group ends no sooner, as it waits for its commits. */
 static void send_again(rd_kafka_timers_t *timers, void *arg) {
         again_t *again = arg;
 
+        LIST_REMOVE(again, link);
         rd_kafka_q_enq(timers->rkts_rk->rk_cgrp->rkcg_ops, again->commit);
         rd_free(again);
+}
+
+/* Sends at once what waits: the timers of a client that is being destroyed do not run any more. For its main thread. */
+void kafka_send_commits(rd_kafka_t *rk) {
+        again_t *again;
+
+        while ((again = LIST_FIRST(&waiting))) {
+                rd_kafka_timer_stop(&rk->rk_timers, &again->timer, 1);
+                send_again(&rk->rk_timers, again);
+        }
 }
 
 static void send_later(rd_kafka_t *rk, rd_kafka_op_t *commit) {
@@ -228,6 +243,7 @@ static void send_later(rd_kafka_t *rk, rd_kafka_op_t *commit) {
         commit->rko_flags += 1 << AGAIN_SHIFT;
         /* librdkafka has counted it. */
         commit->rko_flags |= RD_KAFKA_OP_F_REPROCESS;
+        LIST_INSERT_HEAD(&waiting, again, link);
         rd_kafka_timer_start_oneshot(&rk->rk_timers, &again->timer, rd_true, RD_MAX(backoff, 1), send_again, again);
 }
 
