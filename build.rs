@@ -70,6 +70,7 @@ const PRIVATE: &[&str] = &[
     "src/rdk/position.c",
     "src/rdk/descriptors.c",
     "src/rdk/group.c",
+    "src/rdk/hurry.c",
     "src/rdk/known.c",
     "src/rdk/mock/brokers.c",
     "src/rdk/mock/cluster.c",

@@ -166,9 +166,17 @@ proc ::kafka::future::Expire {id} {
     return
 }
 
-# Leave number args -- a trace: the coroutine that waited has ended its wait, or was deleted in it.
+# Hurry number -- what a producer has queued is not to wait for linger.ms while this is waited for; gives whose it is.
+proc ::kafka::future::Hurry {id} {
+    variable serve
+    set producer [lindex $serve($id) 0]
+    ::kafka::internal hurry $producer 1
+    return $producer
+}
+
+# Leave number producer args -- a trace: the coroutine that waited has ended its wait, or was deleted in it.
 # A result that has come meanwhile is then nobody's.
-proc ::kafka::future::Leave {id args} {
+proc ::kafka::future::Leave {id producer args} {
     variable waiter
     variable expired
     variable asked
@@ -177,6 +185,7 @@ proc ::kafka::future::Leave {id args} {
     unset -nocomplain waiter($id)
     unset -nocomplain expired($id)
     unset -nocomplain asked($id)
+    if {[namespace which -command ::kafka::internal] ne ""} {::kafka::internal hurry $producer 0}
     if {[info exists answer($id)]} {
         if {![llength $settled]} {after 0 ::kafka::future::Sweep}
         lappend settled $id
@@ -270,10 +279,12 @@ proc ::kafka::future::Leaving {} {
                 set ::kafka::future::asked($id) 1
                 # Also where what is served throws, an interpreter's limit say.
                 set guard 1
-                trace add variable guard unset [list ::kafka::future::Leave $id]
+                set producer [::kafka::future::Hurry $id]
+                trace add variable guard unset [list ::kafka::future::Leave $id $producer]
                 my Serve $timeout
-                trace remove variable guard unset [list ::kafka::future::Leave $id]
+                trace remove variable guard unset [list ::kafka::future::Leave $id $producer]
                 unset -nocomplain ::kafka::future::asked($id)
+                ::kafka::internal hurry $producer 0
             }
         }
         if {![info exists ::kafka::future::serve($id)]} {
@@ -312,7 +323,7 @@ proc ::kafka::future::Leaving {} {
         set ::kafka::future::waiter($id) [list [info coroutine]]
         # Unset with this frame, also when the coroutine is deleted while it waits.
         set guard 1
-        trace add variable guard unset [list ::kafka::future::Leave $id]
+        trace add variable guard unset [list ::kafka::future::Leave $id [::kafka::future::Hurry $id]]
         set timer ""
         if {$timeout >= 0} {set timer [after $timeout [list ::kafka::future::Expire $id]]}
         # Whoever resumes the coroutine for other reasons has it wait on.

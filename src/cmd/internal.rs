@@ -18,7 +18,7 @@ use super::topic_consumer::TopicConsumer;
 use super::topic_producer::TopicProducer;
 use crate::error::{Error, Result};
 use crate::rdk;
-use crate::tcl::command::new_id;
+use crate::tcl::command::{self, new_id};
 use crate::tcl::{
     elements, event, near, resources, Call, Flow, Obj, Object, Outcome, Row, State, Table,
 };
@@ -62,6 +62,12 @@ static TABLE: Table<Internal> = Table::new(&[
     Row("cpu", "", cpu, "microseconds of CPU that this thread has used"),
     Row("trim", "", trim, "gives the memory that malloc keeps, but nobody uses, back to the system"),
     Row("codes", "", codes, "librdkafka's error codes: number, constant and text of each"),
+    Row(
+        "hurry",
+        "object begins",
+        hurry,
+        "says whether a delivery of a producer is waited for, so that it does not wait for linger.ms",
+    ),
     Row("nearest", "word names", nearest, "the name that the word is nearly, or empty"),
     Row("raise", "code detail", raise, "throws an error with that code"),
     Row("panic", "", panic, "panics, for the test of the guard"),
@@ -213,6 +219,15 @@ fn codes(_c: &C<'_>) -> Out {
         })
         .collect();
     Ok(Obj::list(&words).into())
+}
+
+/// `hurry object begins`: of what is no producer it says nothing.
+fn hurry(c: &C<'_>) -> Out {
+    let begins = c.args.at(1)?.get_bool("begins")?;
+    if let Some(producer) = command::object::<Producer>(c.interp, &c.args.at(0)?.str()) {
+        producer.hurry(begins);
+    }
+    Ok(Flow::Empty)
 }
 
 /// `nearest word names`

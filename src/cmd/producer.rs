@@ -16,7 +16,7 @@ use super::tps;
 use super::transactions::{self, Transactions};
 use super::wait::{self, Manner};
 use crate::error::{Error, Result};
-use crate::rdk::{self, ErrorCode, Topic};
+use crate::rdk::{self, ErrorCode, Hurry, Topic};
 use crate::tcl::command;
 use crate::tcl::event::Turn;
 use crate::tcl::{Call, Code, Flow, Interp, Obj, Object, Outcome, Row, State, Table, Task};
@@ -29,6 +29,8 @@ pub struct Producer {
     /// The topics of `send`, by name.
     outlets: RefCell<HashMap<String, Rc<Topic>>>,
     pub transactions: Rc<Transactions>,
+    /// One for each future that is waited for.
+    hurries: RefCell<Vec<Hurry>>,
 }
 
 /// Producing, and the objects that a producer makes.
@@ -217,6 +219,7 @@ impl Producer {
             core: Rc::new(Core::new(plan)),
             outlets: RefCell::default(),
             transactions: Rc::default(),
+            hurries: RefCell::default(),
         });
         let weak = Rc::downgrade(&producer);
         producer.core.open(weak);
@@ -241,6 +244,15 @@ impl Producer {
         self.core.lost.set(self.core.live.undelivered());
         let _ = self.core.client.purge(true, true);
         self.core.extend_close(PURGED);
+    }
+
+    /// Says that a delivery is waited for, or that it is no more.
+    pub fn hurry(&self, begins: bool) {
+        if begins {
+            self.hurries.borrow_mut().extend(self.core.client.hurry());
+        } else {
+            self.hurries.borrow_mut().pop();
+        }
     }
 
     /// The topic that `send` names. A topic keeps the configuration that it was first used with.

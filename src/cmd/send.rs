@@ -13,7 +13,7 @@ use super::producer::Producer;
 use super::pump::{deadline, Serve, ServeTask, Verdict};
 use super::wait::{self, Manner};
 use crate::error::{Error, Result};
-use crate::rdk::{self, ErrorCode, Topic};
+use crate::rdk::{self, ErrorCode, Hurry, Topic};
 use crate::tcl::{Args, Call, Flow, Obj, Outcome, Prefix};
 
 type C<'a> = Call<'a, Producer>;
@@ -195,6 +195,8 @@ struct Waiting {
     reports: Rc<Awaited>,
     opaques: Vec<u64>,
     topic: Rc<Topic>,
+    /// What is waited for does not wait for others.
+    _hurry: Option<Hurry>,
 }
 
 impl Waiting {
@@ -274,7 +276,8 @@ impl Sending {
                 b.more.opaque
             };
             let opaques = rest.iter_mut().enumerate().map(own).collect();
-            Waiting { ms, end: deadline(ms), reports, opaques, topic: topic.clone() }
+            let topic = topic.clone();
+            Waiting { ms, end: deadline(ms), reports, opaques, topic, _hurry: core.client.hurry() }
         });
         if let Some(prefix) = wish.command.as_ref().filter(|_| wait.is_none()) {
             for b in &mut rest {
