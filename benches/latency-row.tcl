@@ -87,4 +87,26 @@ proc reported {m} {
     after [expr {max(0, [incr ::due 3] - [clock milliseconds])}] send
 }
 
+# What a call takes that waits for its message's delivery.
+proc waiting {call} {
+    for {set n 0} {$n < $::count} {incr n} {
+        set began [clock microseconds]
+        {*}$call
+        if {$n > $::count / 20} {lappend ::ages [expr {[clock microseconds] - $began}]}
+    }
+    print
+}
+
+proc row-wait {args} {
+    waiting [list [[master {*}$args] producer_creator #auto] send $::topic [string repeat x $::size] -wait 20000]
+}
+proc row-wait-0 {} {row-wait linger.ms 0}
+
+proc row-value {args} {
+    package require kafka::oo
+    set p [kafka::Producer new -brokers $::bootstrap -conf $args]
+    waiting [list apply {{p payload} {[$p send $::topic $payload] value}} $p [string repeat x $::size]]
+}
+proc row-value-0 {} {row-value linger.ms 0}
+
 row-$row

@@ -1,6 +1,7 @@
 # latency.tcl ?-quick? -- the benchmark of latency: from the call that produces a message, in another
 # process, to the callback that gets it, and to the callback that gets the delivery report. linger.ms 0, a message
-# every 3 ms, so that each finds the way empty.
+# every 3 ms, so that each finds the way empty. And what one costs whose delivery is waited for, with linger.ms
+# as it is by default, beside linger.ms 0.
 #
 # Ours and the floor's (the same librdkafka without Tcl) take turns, round after round, with the
 # same sender. With KAFKA_BOOTSTRAP the broker is that one. The embedded cluster
@@ -29,6 +30,10 @@ set rows {
     {"produce to subscriber consume"       ours  subscriber-consume  latency-read}
     {"delivery report, librdkafka"         floor latency-send        {}}
     {"delivery report callback"            ours  report              latency-send}
+    {"send -wait, linger.ms 0"             ours  wait-0              {}}
+    {"send -wait"                          ours  wait                wait-0}
+    {"value of a future, linger.ms 0"      ours  value-0             {}}
+    {"value of a future"                   ours  value               value-0}
 }
 
 proc words {kind row topic} {
@@ -52,7 +57,7 @@ proc begun {} {
 
 proc measure {kind row} {
     set topic [begun]
-    if {$row in {latency-send report}} {
+    if {$row in {latency-send report wait-0 wait value-0 value}} {
         return [exec -ignorestderr {*}[words $kind $row $topic] 2>@stderr]
     }
     set reader [open |[list {*}[words $kind $row $topic] 2>@stderr] r]
@@ -76,7 +81,7 @@ for {set round 0} {$round < $rounds} {incr round} {
 puts ""
 puts "Latency, $size bytes, a message every 3 ms, $count messages, $rounds rounds: milliseconds, medians of the rounds\
     [expr {$host eq {} ? {} : {(embedded cluster, which wakes no waiting fetch: fetch.wait.max.ms 2)}}]"
-puts [format "%-40s %8s %8s %14s" "" p50 p99 "of librdkafka's"]
+puts [format "%-40s %8s %8s %14s" "" p50 p99 "of the other"]
 foreach line $rows {
     lassign $line title kind row under
     set ratio ""

@@ -242,8 +242,7 @@ pub fn late_error(timeout: i32) -> Error {
 /// and a script that calls again what is `retriable` would end with the first broker that is away.
 fn passing(mut e: rdk::Error) -> rdk::Error {
     e.retriable |= e.code == ErrorCode::ALL_BROKERS_DOWN
-        || rdk::is_unanswered(e.code)
-        || rdk::coordinator_moves(e.code)
+        || rdk::commit_passes(e.code)
         || rdk::leader_moves(e.code);
     e
 }
