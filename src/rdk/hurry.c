@@ -1,9 +1,9 @@
 /*
  * A message that somebody waits for does not wait for others.
  *
- * librdkafka keeps a message for linger.ms (5 by default), so that others can go in the same request, but for as long as rd_kafka_flush
- * runs. Whoever waits for one delivery pays for that each time and gets nothing for it. rd_kafka_flush can't be called for him:
- * it blocks until there is no message any more. So here is its beginning and its end.
+ * librdkafka keeps a message for linger.ms (5 by default), so that others can go in the same request, except while rd_kafka_flush
+ * runs. A call that waits for one delivery pays for that each time and gets nothing for it. It can't call rd_kafka_flush, which
+ * blocks until there is no message any more. So here is its beginning and its end.
  *
  * Compiled with librdkafka's private headers.
  */

@@ -52,10 +52,7 @@ pub use admin::{
     TopicDescription, GROUP_STATES, GROUP_TYPES, MECHANISMS, OPERATIONS, PATTERNS, PERMISSIONS,
     RESOURCES, SPEC_EARLIEST, SPEC_LATEST, SPEC_MAX_TIMESTAMP,
 };
-pub use again::{
-    commit_passes, coordinator_moves, is_unanswered, leader_hesitates, leader_moves, CallTime,
-    GiveUp,
-};
+pub use again::{commit_passes, leader_hesitates, leader_moves, CallTime, GiveUp};
 pub use api::{api_key, api_name, api_names};
 pub use client::{Client, Kind};
 pub use conf::{Conf, TopicConf};
